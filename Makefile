@@ -1,0 +1,55 @@
+# make demo: watch the main job run.  make test: all checks and tests.  make help: the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit lock clean
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+
+help:
+	@echo 'make demo   about 100,000 events from Avro files to a double of Segment, and the proof that all arrived'
+	@echo 'make test   lint, types, unit tests and system tests with real processes'
+	@echo 'make lint   ruff and mypy only'
+	@echo 'make unit   the tests that start no processes'
+	@echo 'make lock   resolve the dependencies again (needs uv)'
+	@echo 'make clean  remove what these commands made'
+
+# uv where it is there, plain pip elsewhere; both refuse a package whose hash is not in the lock.
+define install
+@test -n "$(PYTHON)" || { v=$$(python3 --version 2>&1); echo "currents-segment needs Python 3.11 or 3.12 (Bytewax has no wheels for others); found: $${v:-none}. Install one of them, or run: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 12) or sys.exit("currents-segment needs Python 3.11 or 3.12 (Bytewax has no wheels for others); $(PYTHON) is %d.%d. Install one of them, or run: make PYTHON=/path/to/python3.12" % v)'
+@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+@echo "installing $(1) ..."
+@if command -v uv >/dev/null 2>&1; then \
+  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+else \
+  $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $(1) && $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .; \
+fi
+@touch $@
+endef
+
+.venv/run.stamp: requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+
+.venv/test.stamp: requirements-dev.lock pyproject.toml
+	$(call install,requirements-dev.lock)
+
+demo: .venv/run.stamp
+	@$(BIN)/currents-segment demo
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: .venv/test.stamp
+	$(BIN)/python -m pytest -q --ignore=tests/system
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+lock:
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .demo build src/*.egg-info

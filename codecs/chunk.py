@@ -1,0 +1,123 @@
+"""The shapes that flow: raw records as a source reads them, and the chunk of messages that a decoder makes of them.
+
+No object an event: one buffer of bodies, an array of ends, an array of ids.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from currents_segment.codecs.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where records stand in the log, for spans, dead letters and messages to an operator.
+
+    Attributes:
+        log: the source's URL without credentials, or the topic.
+        object: the object's key within the log (a bucket), or the partition number (Kafka).
+        block: number of the container block within the object, from 0; or the offset of the first record.
+        record: number of the first record within the block, from 0.
+    """
+
+    log: str
+    object: str
+    block: int = 0
+    record: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of the log that could not be read as Avro datums; the reader went on behind it.
+
+    Attributes:
+        outcome: `BAD_FRAME`, `UNKNOWN_SCHEMA` or `BAD_DATUM`.
+        detail: what was wrong, in words; never holds the data itself.
+        count: how many events it holds as far as its header can be believed, else 1.
+        raw: its bytes, possibly cut (see `size`).
+        size: how many bytes the stretch has.
+        origin: where it stands.
+    """
+
+    outcome: Outcome
+    detail: str
+    count: int
+    raw: bytes
+    size: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Avro datums of one writer's schema, back to back, or a stretch of damage in their place.
+
+    Attributes:
+        schema: the writer's schema, JSON text; the same `str` object for all records of an object.
+        hint: the event type that the place names (`event_type=…`), or ``""``; the schema's name has the last word when it is known.
+        data: datums back to back, not compressed.
+        count: how many datums `data` holds (about 1,000 at the most).
+        arrival: when they came into the log, seconds since the epoch.
+        origin: where the first of them stands.
+        damage: set when this stretch cannot be read; then `data` is empty and `count` is 0.
+    """
+
+    schema: str
+    hint: str
+    data: bytes
+    count: int
+    arrival: float
+    origin: Origin
+    damage: Damage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An event that cannot be sent, to be kept as a dead letter. Decoders make it; the sink slot stores it.
+
+    Attributes:
+        outcome: why it ended; its state is one of `outcome.KEPT`.
+        id: names the event for an operator: the messageId, or `object#block.record` where there is none.
+        count: how many events it stands for (more than 1 only for damage).
+        body: the Segment message, UTF-8 JSON, or the raw bytes when `schema` is set or `raw` is true.
+        raw: `body` is raw log bytes, not a message.
+        schema: the writer's schema when `body` is raw datums, else ``""``.
+        detail: what was wrong, in words, without data of persons or keys.
+        origin: where the event stands in the log.
+        arrival: when it came into the log, seconds since the epoch.
+    """
+
+    outcome: Outcome
+    id: str
+    count: int
+    body: bytes
+    raw: bool
+    schema: str
+    detail: str
+    origin: Origin
+    arrival: float
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What a decoder makes of one `Records` for one connector.
+
+    Attributes:
+        bodies: Segment messages as UTF-8 JSON, each followed by one comma.
+        ends: int64[n], where each message ends in `bodies`, its comma included.
+        ids: uint64[n], the deduplication id of each message.
+        received: how many events were read; always n + the sum of `tally`.
+        tally: events that ended here, by outcome (filtered, rejected, undecodable).
+        letters: the dead letters among them; the sum of their counts equals the rejected and undecodable ones in `tally`.
+        unknown: names met that the catalogue does not know: `type` or `type.field`, with how often.
+    """
+
+    bodies: bytes
+    ends: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+    received: int
+    tally: Mapping[Outcome, int]
+    letters: tuple[Letter, ...]
+    unknown: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Where messages go: Segment, and dead letters."""
