@@ -1,0 +1,32 @@
+"""The errors that a user meets, as a tree.
+
+UserError                   a mistake that the user can mend: one line, exit code 2
+├── ConfigError             the configuration file has mistakes; one line each, all of them
+└── FailedError             the job could not be done or found a difference; exit code 1
+"""
+
+from typing import ClassVar
+
+
+class UserError(Exception):
+    """Something that the person at the terminal can mend; the message says what, where and how."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(UserError):
+    """The configuration has mistakes.
+
+    Attributes:
+        mistakes: one line each: file, path within it, reason, remedy.
+    """
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class FailedError(UserError):
+    """The command was right, the job was not done; the message says what is left and where to look."""
+
+    exit_code: ClassVar[int] = 1
