@@ -1,0 +1,145 @@
+"""From chunks of messages to the bodies of requests: cutting, packing, halving. Pure, and never an object an event.
+
+Limits: 500 KB and 2,500 events a batch (Segment's documentation). Whether KB is 1000 or 1024 and whether gzip counts compressed is not documented, so the budget is
+475,000 bytes of the whole document, not compressed.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from currents_segment.codecs.chunk import Origin
+
+MAX_BYTES: Final = 475_000
+MAX_EVENTS: Final = 2_500
+ENVELOPE: Final = 256  # bytes: everything around the messages, a write key of up to 150 bytes included
+
+Snapshot = tuple[bytes, bytes, float, float | None, tuple[str, str, int, int]]
+"""A piece as plain values: bodies, lengths as little-endian uint32, arrival, failed_since, origin."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Messages of one chunk, or of a part of one, in order.
+
+    Attributes:
+        bodies: the messages, UTF-8 JSON, each followed by one comma.
+        ends: int64[n], where each message ends in `bodies`, its comma included.
+        arrival: when the chunk came into the log, seconds since the epoch.
+        failed_since: when these messages first failed on their own (a batch refused alone), seconds since the epoch; None if they did not.
+        origin: where the chunk's first record stands in the log.
+        trace: trace id and span id of the chunk's span; not kept over a restart.
+    """
+
+    bodies: bytes
+    ends: NDArray[np.int64]
+    arrival: float
+    failed_since: float | None
+    origin: Origin
+    trace: tuple[int, int] | None = None
+
+    @property
+    def count(self) -> int:
+        """Messages."""
+        return len(self.ends)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the messages, commas included."""
+        return len(self.bodies)
+
+    def messages(self) -> Iterator[bytes]:
+        """Each message by itself, without its comma. For what is rare (dead letters), not for the way of every event."""
+        start = 0
+        for end in self.ends.tolist():
+            yield self.bodies[start : end - 1]
+            start = end
+
+    def cut(self, n: int) -> tuple[Self, Self]:
+        """The first n messages, and the rest."""
+        at = int(self.ends[n - 1]) if n else 0
+        return self._with(self.bodies[:at], self.ends[:n]), self._with(self.bodies[at:], self.ends[n:] - at)
+
+    def state(self) -> Snapshot:
+        """Plain values for a snapshot: what `restore` needs, without the trace."""
+        lengths = np.diff(self.ends, prepend=0).astype("<u4")
+        origin = self.origin
+        return self.bodies, lengths.tobytes(), self.arrival, self.failed_since, (origin.log, origin.object, origin.block, origin.record)
+
+    @classmethod
+    def restore(cls, state: Snapshot) -> Self:
+        """The piece that `state` was taken of."""
+        bodies, lengths, arrival, failed_since, origin = state
+        return cls(bodies, np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64), arrival, failed_since, Origin(*origin))
+
+    def _with(self, bodies: bytes, ends: NDArray[np.int64]) -> Self:
+        return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace)
+
+
+def drop(piece: Piece, which: NDArray[np.bool_] | NDArray[np.integer]) -> Piece:
+    """The piece without the messages that `which` names, by a mask or by positions. What stays is copied run by run."""
+    keep = np.ones(piece.count, np.bool_)
+    keep[which] = False
+    if keep.all():
+        return piece
+    starts = np.concatenate(([0], piece.ends))
+    edges = np.flatnonzero(np.diff(keep, prepend=False, append=False))  # first and one past the last of each run that stays, in turn
+    bounds = starts[edges].tolist()
+    runs = [piece.bodies[begin:end] for begin, end in zip(bounds[::2], bounds[1::2], strict=True)]
+    return piece._with(b"".join(runs), np.diff(starts)[keep].cumsum())  # noqa: SLF001  # a function of this module
+
+
+def take(queue: deque[Piece], max_bytes: int = MAX_BYTES, max_events: int = MAX_EVENTS) -> list[Piece]:
+    """The longest head of the queue that one request may hold; the queue keeps the rest, in order.
+
+    Never empty while the queue holds a message: one that is too large by itself goes alone, for Segment to refuse.
+    """
+    taken: list[Piece] = []
+    room, places = max_bytes - ENVELOPE, max_events
+    while queue and places:
+        piece = queue[0]
+        fits = min(places, int(np.searchsorted(piece.ends, room, side="right")))
+        if fits < piece.count:
+            fits = fits or (0 if taken else 1)
+            if fits:
+                head, queue[0] = piece.cut(fits)
+                taken.append(head)
+            break
+        queue.popleft()
+        if piece.count:
+            taken.append(piece)
+            room -= piece.size
+            places -= piece.count
+    return taken
+
+
+def halve(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Two halves by number of messages, in order; the first has one more when the number is odd."""
+    second = deque(pieces)
+    left = (sum(piece.count for piece in pieces) + 1) // 2
+    first: list[Piece] = []
+    while left:
+        piece = second.popleft()
+        if piece.count > left:
+            piece, rest = piece.cut(left)
+            second.appendleft(rest)
+        first.append(piece)
+        left -= piece.count
+    return first, list(second)
+
+
+def document(pieces: Sequence[Piece], *, write_key: str | None, sent_at: str) -> bytes:
+    """The body of one request, UTF-8 JSON, at most `ENVELOPE` bytes larger than its messages.
+
+    `sentAt` belongs to the attempt, not to the batch: Segment moves every timestamp by receivedAt - sentAt (Segment's documentation).
+    """
+    bodies: list[bytes | memoryview] = [piece.bodies for piece in pieces if piece.count]
+    if bodies:
+        bodies[-1] = memoryview(bodies[-1])[:-1]  # no comma after the last message
+    tail = {"sentAt": sent_at} if write_key is None else {"sentAt": sent_at, "writeKey": write_key}
+    return b"".join((b'{"batch":[', *bodies, b"],", orjson.dumps(tail)[1:]))
