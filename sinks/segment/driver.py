@@ -1,0 +1,268 @@
+"""Drives one connector: when to send which batch, what to do with the answer, when events expire. Shares nothing with other connectors."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final, Protocol
+
+import structlog
+
+from currents_segment.codecs.outcome import Outcome
+from currents_segment.flows.config import Connector
+from currents_segment.flows.gate import Gate
+from currents_segment.sinks.segment.answers import Answer, Delivered
+from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, merge, rekeyed, step
+from currents_segment.sinks.segment.batch import Piece
+from currents_segment.sinks.segment.client import Client
+from currents_segment.sinks.segment.dead import Dead
+from currents_segment.sinks.segment.keys import Key
+from currents_segment.sinks.segment.lane import Batch, Lane
+
+LOOK: Final = 0.25  # s: how often a connector with nothing to do looks at clocks and keys
+WARNINGS: Final = (0.5, 0.9)  # of `expire_after`, beside the first hour: when a failing connector speaks up again
+
+
+class Slot(Protocol):
+    """What a driver asks of a sink slot; called under the lock."""
+
+    def delivered(self, connector: str, pieces: list[Piece]) -> None:
+        """These are in Segment's hands."""
+
+    def bury(self, dead: list[Dead]) -> None:
+        """These have ended otherwise."""
+
+
+class Watch(Protocol):
+    """Who is told of requests: metrics and traces."""
+
+    def request(self, connector: str, batch: Batch, result: str, started: float, seconds: float) -> None:
+        """A request ended; `result` is a status or the kind of a network fault; `started` in seconds since the epoch."""
+
+
+class Driver:
+    """One connector's sender. Its methods run on the sender's event loop; what it shares with slots is moved under `lock`.
+
+    Attributes:
+        lanes: what is un-acked, by slot.
+        health: of the connector, as restored and seen since.
+        tried: an attempt failed in this process after the last success; without one nothing expires.
+        why: label of the last failure.
+        results: requests that ended, by result.
+        flying: requests in flight.
+        wake: something may be ready to be sent.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        *,
+        share: int,
+        lock: threading.RLock,
+        gate: Gate,
+        slots: Mapping[int, Slot],
+        clock: Callable[[], float],
+        watch: Watch,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.connector = connector
+        self.lanes: dict[int, Lane] = {}
+        self.health = Health()
+        self.tried = False
+        self.why: str | None = None
+        self.results: Counter[str] = Counter()
+        self.flying = 0
+        self.wake = asyncio.Event()
+        self._lock, self._gate, self._slots, self._clock, self._watch, self._fail = lock, gate, slots, clock, watch, fail
+        self._pause = share / connector.limits.requests_per_second  # s between requests; the limit is shared by the processes
+        self._next_request = 0.0
+        self._key = Key(connector.write_key)
+        self._warned = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._random = random.Random()  # noqa: S311 - jitter
+        self._log = structlog.get_logger().bind(connector=connector.name)
+
+    def restore(self, health: Health) -> None:
+        """Take in what a slot's state knew of the connector's health."""
+        self.health = merge(self.health, health)
+
+    async def run(self, stopping: Callable[[], bool]) -> None:
+        """Send until cancelled; once `stopping`, start nothing new."""
+        limits = self.connector.limits
+        client = Client(endpoint=self.connector.endpoint, key=self._key, timeout=limits.timeout, in_flight=limits.in_flight)
+        try:
+            while True:
+                self.wake.clear()
+                delay = LOOK if stopping() else self._turn(client)
+                try:
+                    await asyncio.wait_for(self.wake.wait(), delay)
+                except TimeoutError:
+                    continue
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await client.close()
+
+    def _turn(self, client: Client) -> float:
+        """Start what may be started now; returns the seconds after which to look again."""
+        now = self._clock()
+        with self._lock:
+            if not self.health.working:
+                if self._key.changed():
+                    self._log.info("connector.key_replaced")
+                    self.health = rekeyed(self.health)
+                self._warn(now)
+            self._expire(now)
+            if now < self.health.wait_until:
+                return min(LOOK, self.health.wait_until - now)
+            while (delay := self._may_send()) <= 0:
+                batch, lane = self._pick(now)
+                if batch is None or lane is None:
+                    break
+                self._start(client, lane, batch)
+            return self._until_next(now, delay)
+
+    def _may_send(self) -> float:
+        """Seconds until another request may start: bounded in flight, one probe while failing, requests a second."""
+        limit = 1 if self.health.failures or not self.health.working else self.connector.limits.in_flight
+        return LOOK if self.flying >= limit else self._next_request - time.monotonic()
+
+    def _pick(self, now: float) -> tuple[Batch | None, Lane | None]:
+        limits, monotonic = self.connector.limits, time.monotonic()
+        for lane in sorted(self.lanes.values(), key=lambda one: (len(one.flight), one.since)):
+            batch = lane.next(
+                now, monotonic, max_bytes=limits.batch_size, max_events=limits.batch_events, max_age=limits.batch_age
+            )
+            if batch is not None:
+                return batch, lane
+        return None, None
+
+    def _until_next(self, now: float, delay: float) -> float:
+        monotonic, age = time.monotonic(), self.connector.limits.batch_age
+        waits = [LOOK] if delay <= 0 else [delay]
+        for lane in self.lanes.values():
+            if lane.waiting:
+                waits.append(max(0.005, age - (monotonic - lane.since)))
+            waits += [max(0.005, retry.at - now) for retry in lane.retries]
+        return min(waits) if delay <= 0 else max(0.001, min(delay, LOOK))
+
+    def _start(self, client: Client, lane: Lane, batch: Batch) -> None:
+        self.flying += 1
+        self._gate.requests(lane.slot, +1)
+        self._next_request = max(time.monotonic(), self._next_request) + self._pause
+        task = asyncio.get_running_loop().create_task(self._send(client, lane, batch))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.wake.set()
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._fail(bug)
+
+    async def _send(self, client: Client, lane: Lane, batch: Batch) -> None:
+        started, begin = self._clock(), time.monotonic()
+        try:
+            answer = await client.send(batch.pieces, tries=batch.tries, with_retry_count=batch.with_retry_count, now=self._clock)
+        finally:
+            self.flying -= 1
+            self._gate.requests(lane.slot, -1)
+        result = "200" if isinstance(answer, Delivered) else str(answer.why)
+        self.results[result] += 1
+        self._watch.request(self.connector.name, batch, result, started, time.monotonic() - begin)
+        with self._lock:
+            self._settle(lane, batch, answer, result)
+
+    def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> None:
+        """What the answer means for the batch and for the connector."""
+        now, before = self._clock(), self.health
+        self.health, action = step(before, answer, tries=batch.tries, now=now, random=self._random.random())
+        lane.landed(batch)
+        match action:
+            case Done():
+                self._slots[lane.slot].delivered(self.connector.name, batch.pieces)
+            case Again(at=at, tries=tries, with_retry_count=with_retry_count):
+                self._failed(batch, now, result)
+                batch.at, batch.tries, batch.with_retry_count = at, tries, with_retry_count and batch.with_retry_count
+                lane.back(batch)
+            case Hold(at=at):
+                self._failed(batch, now, result)
+                batch.at = at
+                lane.back(batch)
+            case Halve() if batch.events > 1:
+                lane.back(*batch.halves())
+            case Halve(status=status) | Reject(status=status):
+                self._bury(lane, batch.pieces, Outcome.REFUSED, status, result, batch.tries + 1, now)
+        if self.health.working:
+            self.tried = bool(self.tried and any(other.retries for other in self.lanes.values()))
+        self._gate.working(self.connector.name, self.health.working)
+        self._tell(before, now)
+
+    def _failed(self, batch: Batch, now: float, result: str) -> None:
+        self.why, self.tried = result, True
+        batch.failed(now)
+
+    def _tell(self, before: Health, now: float) -> None:
+        """A log line for every change of state, and for nothing else."""
+        if self.health.working:
+            if not before.working:
+                self._log.info("connector.recovered", failed_for=round(now - (before.failing_since or now), 1))
+                self.why, self._warned = None, 0
+        elif self.health.fault and self.health.fault != before.fault:
+            self._log.error("connector.held", why=self.health.fault, remedy="check write key, region and endpoint; a replaced key file is used at once")
+        elif before.working:
+            self._log.warning("connector.failing", why=self.why, next_try_in=round(max(0.0, self.health.wait_until - now), 1))
+
+    def _warn(self, now: float) -> None:
+        """At one hour, half and nine tenths of the time to the first loss, once each."""
+        limit = self.connector.expire_after
+        steps = sorted({min(3600.0, limit / 4), *(part * limit for part in WARNINGS)})
+        failed_for = now - (self.health.failing_since or now)
+        due = sum(failed_for >= at for at in steps)
+        if due > self._warned:
+            self._warned = due
+            self._log.warning("connector.still_failing", why=self.why, failed_for=round(failed_for), first_loss_in=self.time_to_loss(now, None))
+
+    def clock_of(self, piece: Piece) -> float | None:
+        """Since when the time to expiry of a piece runs, seconds since the epoch; None while it does not run.
+
+        The later of its arrival and the connector's first failure: what was in the log before an outage gets its full chance. While the connector works,
+        a batch that is refused alone has a clock of its own.
+        """
+        since = piece.failed_since if self.health.working else self.health.failing_since
+        return None if since is None else max(piece.arrival, since)
+
+    def time_to_loss(self, now: float, oldest_unread: float | None) -> float | None:
+        """Seconds until the first event expires if nothing succeeds before; None while nothing runs out.
+
+        Args:
+            now: seconds since the epoch.
+            oldest_unread: arrival of the oldest event that still lies in the log.
+        """
+        clocks = [clock for lane in self.lanes.values() for piece in lane.unacked() if (clock := self.clock_of(piece)) is not None]
+        if oldest_unread is not None and self.health.failing_since is not None:
+            clocks.append(max(oldest_unread, self.health.failing_since))
+        return None if not clocks else min(clocks) + self.connector.expire_after - now
+
+    def _expire(self, now: float) -> None:
+        """Nothing expires unless an attempt failed in this process: after days of our own downtime the endpoint gets its chance first."""
+        if not self.tried:
+            return
+        limit = self.connector.expire_after
+
+        def expired(piece: Piece) -> bool:
+            clock = self.clock_of(piece)
+            return clock is not None and now - clock > limit
+
+        for lane in self.lanes.values():
+            gone = lane.expire(expired)
+            if gone:
+                self._bury(lane, gone, Outcome.EXPIRED, None, self.why or "", 0, now)
+
+    def _bury(self, lane: Lane, pieces: list[Piece], outcome: Outcome, status: int | None, why: str, tries: int, now: float) -> None:
+        name = self.connector.name
+        self._slots[lane.slot].bury([Dead(name, outcome, replace(piece, trace=None), status, why, tries, now) for piece in pieces])

@@ -1,0 +1,129 @@
+"""A lane: what one connector holds un-acked in one slot, oldest first. Plain data, moved about under the sender's lock."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from currents_segment.sinks.segment.batch import Piece, halve, take
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """What one request carries; it stays together until it is delivered, split or dissolved by a restart.
+
+    Attributes:
+        pieces: the messages.
+        tries: failed tries, in this process.
+        at: not sent before, seconds since the epoch.
+        with_retry_count: whether `X-Retry-Count` may be sent.
+    """
+
+    pieces: list[Piece]
+    tries: int = 0
+    at: float = 0.0
+    with_retry_count: bool = True
+
+    @property
+    def events(self) -> int:
+        """Messages."""
+        return sum(piece.count for piece in self.pieces)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the messages."""
+        return sum(piece.size for piece in self.pieces)
+
+    def failed(self, now: float) -> None:
+        """Its messages failed: their own clock runs from the first time that this happened."""
+        self.pieces = [piece if piece.failed_since is not None else replace(piece, failed_since=now) for piece in self.pieces]
+
+    def halves(self) -> "tuple[Batch, Batch]":
+        """Two batches to be sent at once, for the endpoint to tell which of them it refuses."""
+        first, second = halve(self.pieces)
+        return Batch(first), Batch(second)
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """Messages of one connector in one slot.
+
+    Attributes:
+        slot: number of the slot.
+        waiting: pieces not yet in a batch.
+        retries: batches to be sent again, or halves of one, oldest first.
+        flight: batches that a request carries now, oldest first.
+        events: messages in `waiting`.
+        size: bytes in `waiting`.
+        since: when the oldest of `waiting` came here, in seconds of the monotonic clock.
+    """
+
+    slot: int
+    waiting: deque[Piece] = field(default_factory=deque)
+    retries: list[Batch] = field(default_factory=list)
+    flight: list[Batch] = field(default_factory=list)
+    events: int = 0
+    size: int = 0
+    since: float = 0.0
+
+    def add(self, pieces: Iterable[Piece], monotonic: float) -> None:
+        """Take in released pieces, behind what is there."""
+        if not self.waiting:
+            self.since = monotonic
+        for piece in pieces:
+            self.waiting.append(piece)
+            self.events += piece.count
+            self.size += piece.size
+
+    def next(self, now: float, monotonic: float, *, max_bytes: int, max_events: int, max_age: float) -> Batch | None:
+        """The next batch to send, moved to `flight`: a retry that is due, else a new one that is full or old enough.
+
+        A retry that is not due does not stand in the way of the rest: while others succeed, it alone is what fails.
+        """
+        batch = next((retry for retry in self.retries if retry.at <= now), None)
+        if batch is not None:
+            self.retries.remove(batch)
+        elif self.waiting and (self.size >= max_bytes or self.events >= max_events or monotonic - self.since >= max_age):
+            batch = Batch(take(self.waiting, max_bytes, max_events))
+            self.events -= batch.events
+            self.size -= batch.size
+            self.since = monotonic
+        else:
+            return None
+        self.flight.append(batch)
+        return batch
+
+    def landed(self, batch: Batch) -> None:
+        """The request ended, one way or another."""
+        self.flight.remove(batch)
+
+    def back(self, *batches: Batch) -> None:
+        """To the head of the lane, in order."""
+        self.retries[:0] = batches
+
+    def expire(self, expired: Callable[[Piece], bool]) -> list[Piece]:
+        """Take out the pieces that have expired; what a request carries now is left alone."""
+        gone: list[Piece] = []
+        for batch in self.retries:
+            old = [piece for piece in batch.pieces if expired(piece)]
+            if old:
+                gone += old
+                batch.pieces = [piece for piece in batch.pieces if piece not in old]
+        if gone:
+            self.retries = [batch for batch in self.retries if batch.pieces]
+        old = [piece for piece in self.waiting if expired(piece)]
+        if old:
+            gone += old
+            self.waiting = deque(piece for piece in self.waiting if piece not in old)
+            self.events -= sum(piece.count for piece in old)
+            self.size -= sum(piece.size for piece in old)
+        return gone
+
+    def unacked(self) -> Iterator[Piece]:
+        """Everything that is here, oldest first."""
+        for batch in (*self.flight, *self.retries):
+            yield from batch.pieces
+        yield from self.waiting
+
+    def count(self) -> int:
+        """Messages un-acked."""
+        return self.events + sum(batch.events for batch in (*self.flight, *self.retries))

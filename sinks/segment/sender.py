@@ -1,0 +1,83 @@
+"""The background sender: one thread with an event loop for all connectors of a process. The dataflow never waits for it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from currents_segment.flows.config import Connector
+from currents_segment.flows.gate import Gate
+from currents_segment.sinks.segment.driver import Driver, Slot, Watch
+
+
+class Sender(threading.Thread):
+    """Owns a driver for each connector.
+
+    Attributes:
+        lock: held whenever lanes, health or ledgers are read or moved; never while waiting.
+        drivers: by connector.
+        slots: the sink slots of this process, as they attach.
+        bug: what ended the sender; the slots raise it, so that the process dies and resumes from the last commit.
+    """
+
+    def __init__(
+        self,
+        connectors: Mapping[str, Connector],
+        *,
+        share: int,
+        gate: Gate,
+        clock: Callable[[], float],
+        watch: Watch,
+        stopping: Callable[[], bool],
+    ) -> None:
+        super().__init__(name="sender", daemon=True)
+        self.lock = threading.RLock()
+        self.bug: BaseException | None = None
+        self.slots: dict[int, Slot] = {}
+        self._stopping = stopping
+        self._loop = asyncio.new_event_loop()
+        self._quit = asyncio.Event()
+        self.drivers = {
+            name: Driver(
+                connector, share=share, lock=self.lock, gate=gate, slots=self.slots, clock=clock, watch=watch, fail=self._fail
+            )
+            for name, connector in connectors.items()
+        }
+
+    def run(self) -> None:
+        """Thread body."""
+        try:
+            self._loop.run_until_complete(self._main())
+        except BaseException as bug:  # noqa: BLE001 - raised again by the slots
+            self.bug = self.bug or bug
+        finally:
+            self._loop.close()
+
+    def wake(self, connectors: Iterable[str]) -> None:
+        """These connectors have something new; called from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, tuple(connectors))
+
+    def close(self, timeout: float) -> None:
+        """End; requests in flight are given up and stay un-acked."""
+        if self.is_alive():
+            self._loop.call_soon_threadsafe(self._quit.set)
+            self.join(timeout)
+
+    def _wake(self, connectors: tuple[str, ...]) -> None:
+        for name in connectors:
+            self.drivers[name].wake.set()
+
+    def _fail(self, bug: BaseException) -> None:
+        self.bug = self.bug or bug
+        self._quit.set()
+
+    async def _main(self) -> None:
+        tasks = [asyncio.create_task(driver.run(self._stopping)) for driver in self.drivers.values()]
+        quitting = asyncio.create_task(self._quit.wait())
+        done, _ = await asyncio.wait([*tasks, quitting], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                self.bug = self.bug or result
