@@ -2,13 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from threading import Thread
 from typing import Any, Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-
-Lookup = Callable[..., list[tuple[Any, ...]]]
 
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # what comes back needs no second lookup
 
@@ -19,9 +16,6 @@ class OwnResolver(AbstractResolver):
     asyncio's default would share one pool of threads among all connectors, and a pool's threads are waited for when the process ends. Lookups are rare: aiohttp keeps
     an answer for some seconds and has at most one lookup of a name under way.
     """
-
-    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
-        self._lookup = lookup
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
         """The host's addresses; raises OSError (`socket.gaierror`) when it has none."""
@@ -39,7 +33,7 @@ class OwnResolver(AbstractResolver):
         def look() -> None:
             result: list[tuple[Any, ...]] | Exception
             try:
-                result = self._lookup(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+                result = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
             except Exception as error:  # noqa: BLE001  # raised again where it is waited for
                 result = error
             if not loop.is_closed():  # a lookup may outlive the sender
