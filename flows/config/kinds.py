@@ -1,0 +1,103 @@
+"""The kinds of values in the configuration beyond plain text and numbers: how each is read, and what editors show of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
+
+from currents_segment.codecs import catalogue
+from currents_segment.flows.config import places
+from currents_segment.flows.config.quantities import WrongValueError, shown, start
+from currents_segment.flows.config.references import SecretRef
+from currents_segment.flows.errors import UserError
+
+EVERYTHING: Final = "*"  # selects every type, and reads the folders of types that the catalogue does not know yet, so that they are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What validation needs besides the data.
+
+    Attributes:
+        folder: what relative paths are relative to.
+        secrets: also see whether each secret is there.
+    """
+
+    folder: Path
+    secrets: bool = True
+
+
+def _reading(info: ValidationInfo) -> Reading:
+    return info.context if isinstance(info.context, Reading) else Reading(Path.cwd())
+
+
+def _folder(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "://" in value:
+        raise WrongValueError(f"{shown(value)} is not a folder: write a path on a local disk, such as ./state")
+    return places.plain(_reading(info).folder / value)
+
+
+def _place(value: object, info: ValidationInfo) -> str:
+    return places.normal(value, _reading(info).folder)
+
+
+def _secret(value: object, info: ValidationInfo) -> SecretRef:
+    reference = SecretRef.parse(value, _reading(info).folder)
+    if _reading(info).secrets:
+        try:
+            reference.read()
+        except UserError as fault:
+            raise WrongValueError(str(fault)) from None
+    return reference
+
+
+def _option(value: object, info: ValidationInfo) -> str | SecretRef:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int):
+        raise WrongValueError(f"is {shown(value)}: write text, a number, true or false, or a reference (env:NAME or file:PATH)")
+    return _secret(value, info) if str(value).startswith(("env:", "file:")) else str(value)
+
+
+def _event(value: object) -> str:
+    if not isinstance(value, str):
+        raise WrongValueError(f"{shown(value)} is not a selection: write a type, a glob or a family, such as Email")
+    if value != EVERYTHING and (mistakes := catalogue.load().select([value]).mistakes):
+        raise WrongValueError("; ".join(mistakes))
+    return value
+
+
+def _known_type(value: str) -> str:
+    known = catalogue.load().select([value])
+    if known.mistakes or known.types != {value}:
+        raise WrongValueError("; ".join(known.mistakes) or f"{shown(value)} is not the name of one type: see `currents-segment catalogue`")
+    return value
+
+
+def _integration(value: object) -> bool | dict[str, Any]:
+    if not isinstance(value, bool | dict):
+        raise WrongValueError(f"{shown(value)} is neither true nor false nor a mapping of that destination's options")
+    return value
+
+
+def _email(value: str) -> str:
+    if value and not (value.count("@") == 1 and all(value.split("@"))):
+        raise WrongValueError(f"{shown(value)} is not an e-mail address")
+    return value
+
+
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+]  # a label of metrics and a folder's name; part of messageIds, which have 99 characters
+Folder = Annotated[Path, PlainValidator(_folder), WithJsonSchema({"type": "string"})]
+Place = Annotated[str, PlainValidator(_place), WithJsonSchema({"type": "string"})]
+Secret = Annotated[
+    SecretRef, PlainValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"})
+]
+Option = Annotated[str | SecretRef, PlainValidator(_option), WithJsonSchema({"type": ["string", "integer", "boolean"]})]
+Event = Annotated[str, PlainValidator(_event), WithJsonSchema({"type": "string"})]
+KnownType = Annotated[str, BeforeValidator(_known_type)]
+Integration = Annotated[bool | dict[str, Any], BeforeValidator(_integration)]
+Email = Annotated[str, AfterValidator(_email)]
+Start = Annotated[float | Literal["earliest", "now"], PlainValidator(start), WithJsonSchema({"type": "string"})]

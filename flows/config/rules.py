@@ -1,0 +1,84 @@
+"""Rules between parts of the file, checked on its plain data, so that they are reported together with mistakes in single values."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from currents_segment.flows.config import places
+from currents_segment.flows.config.document import Mistake, Place
+
+_SECRET_OPTION: Final = re.compile(
+    r"(secret|password|token|sas|signature|credential|(account|access|master|encryption|service_account|private)_key$)(?!.*(_file|_path|_uri|_url)$)",
+    re.IGNORECASE,
+)
+
+
+def broken(data: Any, folder: Path) -> Iterator[Mistake]:
+    """Every rule between parts that the file breaks; parts of the wrong shape are passed over, the models report them."""
+    yield from _names(data)
+    yield from _sources(data, folder)
+    yield from _raw_ids(data)
+    yield from _literal_secrets(data)
+
+
+def _parts(data: Any, kind: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Sources or connectors with their places, in the order of the file."""
+    for workspace, body in _items(data, "workspaces"):
+        for name, part in _items(body, kind):
+            if isinstance(part, Mapping):
+                yield ("workspaces", workspace, kind, name), dict(part)
+
+
+def _items(data: Any, key: str) -> Iterator[tuple[str, Any]]:
+    inner = data.get(key) if isinstance(data, Mapping) else None
+    return iter(inner.items() if isinstance(inner, Mapping) else ())
+
+
+def _names(data: Any) -> Iterator[Mistake]:
+    seen: dict[str, Place] = {}
+    for place, _ in _parts(data, "connectors"):
+        name = str(place[-1])
+        if name in seen:
+            yield Mistake(place, f"has the name of {'.'.join(map(str, seen[name]))}: give it another, metrics and state go by it")
+        seen.setdefault(name, place)
+
+
+def _sources(data: Any, folder: Path) -> Iterator[Mistake]:
+    seen: list[tuple[str, str, Place]] = []
+    for place, source in _parts(data, "sources"):
+        try:
+            url = places.normal(source.get("url"), folder)
+        except ValueError:
+            continue  # the models report it
+        options = source.get("options")
+        server = next((str(value) for key, value in options.items() if "endpoint" in str(key)), "") if isinstance(options, Mapping) else ""
+        for other_url, other_server, other in seen:
+            if server == other_server and places.overlap(url, other_url):
+                yield Mistake(
+                    (*place, "url"),
+                    f"overlaps {'.'.join(map(str, other))}.url: name the folder of one integration in each, or events are sent twice",
+                )
+                break
+        seen.append((url, server, place))
+
+
+def _raw_ids(data: Any) -> Iterator[Mistake]:
+    first: dict[str | int, Place] = {}
+    for place, connector in _parts(data, "connectors"):
+        if connector.get("message_id") != "raw":
+            continue
+        workspace = place[1]
+        if workspace in first:
+            yield Mistake(
+                (*place, "message_id"),
+                f"is raw, as in {first[workspace][-1]}, which has the same events: Segment would keep only one of each; leave one of them namespaced",
+            )
+        first.setdefault(workspace, place)
+
+
+def _literal_secrets(data: Any) -> Iterator[Mistake]:
+    for place, source in _parts(data, "sources"):
+        for key, value in _items(source, "options"):
+            if _SECRET_OPTION.search(key) and not str(value).startswith(("env:", "file:")):
+                yield Mistake((*place, "options", key), "is a secret: write env:NAME or file:PATH, never the secret itself")

@@ -1,0 +1,43 @@
+"""The JSON Schema of the configuration, for editors and for our own messages."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from currents_segment.flows.config.document import Place
+from currents_segment.flows.config.model import Config
+
+
+@cache
+def schema() -> Mapping[str, Any]:
+    """JSON Schema, draft 2020-12."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def described(place: Place) -> Mapping[str, Any]:
+    """What the schema says of a place in a file: its keys, its description; empty where it knows no such place."""
+    here = schema()
+    for part in place:
+        here = _resolved(here)
+        inner = here.get("properties", {}).get(part) or here.get("items") or here.get("additionalProperties")
+        inner = inner or next(iter(here.get("patternProperties", {}).values()), None)
+        if not isinstance(inner, Mapping):
+            return {}
+        here = inner
+    return _resolved(here)
+
+
+def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part with its reference followed; its own words go before those of what it refers to."""
+    for choice in (part, *part.get("anyOf", ())):
+        if "$ref" in choice:
+            return {**schema()["$defs"][choice["$ref"].rpartition("/")[2]], **part}
+    return part
+
+
+def settings(place: Place = ()) -> Iterator[Place]:
+    """Every place that can be written, names of a user's own as `*`."""
+    here = described(place)
+    for key in [*here.get("properties", ()), *("*" for _ in here.get("patternProperties", ()))]:
+        yield (*place, key)
+        yield from settings((*place, key))
