@@ -74,7 +74,7 @@ class Dedup(Section):
 class Names(Section):
     """How Segment events are called."""
 
-    preset: Literal["glossary", "legacy"] = setting(
+    preset: catalogue.Preset = setting(
         "glossary: the newer names of Braze's glossary; legacy: the older published ones where they differ.", "glossary"
     )
     overrides: Mapping[KnownType, Annotated[str, Field(min_length=1)]] = setting(
@@ -162,7 +162,7 @@ class Connector(Part):
     @cached_property
     def selected(self) -> frozenset[str]:
         """Canonical Currents types that are sent."""
-        return frozenset(catalogue.load().select(self.events).types)
+        return catalogue.load().select(self.events).types
 
     @field_validator("endpoint", mode="after")
     @classmethod
@@ -237,7 +237,7 @@ class Config(Section):
             workspace=settings.workspace,
             selected=settings.selected,
             anonymous_users=settings.anonymous_users,
-            names=catalogue.load().names(settings.names.preset, settings.names.overrides),
+            names=catalogue.load().names(settings.names.preset, settings.names.overrides).of,
             message_id=settings.message_id,
             unknown_fields=settings.unknown_fields,
             integrations=settings.integrations,
