@@ -114,8 +114,9 @@ def test_exception(capsys, terminal):
         message = f"refused {len(key)} for ann@example.com"
         raise RuntimeError(message)
 
+    secret = "k3y-in-a-local"
     try:
-        send("-".join(("k3y", "in", "a", "local")))
+        send(secret)
     except RuntimeError:
         structlog.get_logger().exception("sender.bug")
     shown = capsys.readouterr().err
