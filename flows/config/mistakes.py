@@ -34,6 +34,8 @@ _SENTENCES: Final = {  # by pydantic's type of error
 def mistakes_of(fault: ValidationError, data: Any) -> Iterator[Mistake]:
     """One mistake for each error. Values are shown, but never that of a secret: `write_key` and `options` have sentences of their own."""
     for error in fault.errors(include_url=False):
+        if error["type"] == "too_short" and error["input"]:
+            continue  # its items are mistakes, each told by itself
         place = _within(error["loc"], data, missing=error["type"] in ("missing", "extra_forbidden"))
         yield Mistake(place, _sentence(error, place))
 

@@ -207,7 +207,10 @@ class Config(Section):
     @field_validator("dead_letters", mode="wrap")
     @classmethod
     def _beside_the_state(cls, value: object, handler: Any, info: ValidationInfo) -> str:
-        return str(handler(value)) if value is not None else (info.data.get("state", Path()) / "dead-letters").as_uri()
+        if value is not None:
+            return str(handler(value))
+        state = info.data.get("state")  # not there where it is a mistake itself
+        return (state / "dead-letters").as_uri() if state else ""
 
     @model_validator(mode="after")
     def _tell_names(self) -> Self:

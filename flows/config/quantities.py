@@ -39,14 +39,14 @@ def shown(value: object) -> str:
 
 def duration(value: object) -> float:
     """Seconds of `48h`, `90s`, `1h30m`, `250ms`, `2d`; a bare number is refused: nobody remembers which unit it is in."""
-    if not isinstance(value, str) or not re.match(DURATION_PATTERN, value):
+    if not isinstance(value, str) or not re.fullmatch(DURATION_PATTERN, value):
         raise WrongValueError(f"{shown(value)} is not a duration: write a number and a unit, such as 48h (units: {', '.join(SECONDS)})")
     return sum(float(number) * SECONDS[unit] for number, unit in re.findall(rf"({_NUMBER})([a-z]+)", value))
 
 
 def size(value: object) -> int:
     """Bytes of `475KB` (1 KB = 1,000 B) or `64MiB` (1 MiB = 1,048,576 B)."""
-    if not isinstance(value, str) or not re.match(SIZE_PATTERN, value):
+    if not isinstance(value, str) or not re.fullmatch(SIZE_PATTERN, value):
         raise WrongValueError(f"{shown(value)} is not a size: write a number and a unit, such as 475KB (units: {', '.join(BYTES)})")
     return _scaled(value, BYTES)
 
@@ -54,7 +54,7 @@ def size(value: object) -> int:
 def count(value: object) -> int:
     """A whole number, written out or as `100M` (K, M and G are thousands)."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not re.match(COUNT_PATTERN, text):
+    if not isinstance(text, str) or not re.fullmatch(COUNT_PATTERN, text):
         raise WrongValueError(f"{shown(value)} is not a count: write a whole number, such as 250000 or 100M (units: K, M, G)")
     return _scaled(text, THOUSANDS)
 

@@ -1,9 +1,11 @@
 """The JSON Schema of the configuration, for editors and for our own messages."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
+from currents_segment.codecs import catalogue
 from currents_segment.flows.config.document import Place
 from currents_segment.flows.config.model import Config
 
@@ -12,6 +14,17 @@ from currents_segment.flows.config.model import Config
 def schema() -> Mapping[str, Any]:
     """JSON Schema, draft 2020-12."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def schema_for_editors() -> Mapping[str, Any]:
+    """The schema with the event types and families that are known, as proposals: a glob or another spelling is right, too."""
+    known = catalogue.load()
+    editors: dict[str, Any] = deepcopy(dict(schema()))
+    editors["$defs"]["Connector"]["properties"]["events"]["items"] = {
+        "anyOf": [{"enum": ["*", *known.families, *known.types]}, {"type": "string"}]
+    }
+    editors["$defs"]["Names"]["properties"]["overrides"]["propertyNames"] = {"anyOf": [{"enum": [*known.types]}, {"type": "string"}]}
+    return editors
 
 
 def described(place: Place) -> Mapping[str, Any]:
@@ -27,17 +40,17 @@ def described(place: Place) -> Mapping[str, Any]:
     return _resolved(here)
 
 
+def settings(place: Place = ()) -> Iterator[Place]:
+    """Every place that can be written, with `*` for a name of the user's own."""
+    here = described(place)
+    for key in [*here.get("properties", ()), *("*" for _ in here.get("patternProperties", ()))]:
+        yield (*place, key)
+        yield from settings((*place, key))
+
+
 def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part with its reference followed; its own words go before those of what it refers to."""
     for choice in (part, *part.get("anyOf", ())):
         if "$ref" in choice:
             return {**schema()["$defs"][choice["$ref"].rpartition("/")[2]], **part}
     return part
-
-
-def settings(place: Place = ()) -> Iterator[Place]:
-    """Every place that can be written, names of a user's own as `*`."""
-    here = described(place)
-    for key in [*here.get("properties", ()), *("*" for _ in here.get("patternProperties", ()))]:
-        yield (*place, key)
-        yield from settings((*place, key))

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from currents_segment.flows.config.document import parse
+from currents_segment.flows.config.rules import broken
+
+
+def rules(text):
+    """What the rules say of a text: place and sentence."""
+    document = parse(text, Path("c.yaml"))
+    return [document.sentence(mistake) for mistake in broken(document.data, Path("/etc"))]
+
+
+def test_connectors_have_different_names():
+    """Metrics, state and messageIds go by a connector's name, so it is unique in the whole file."""
+    text = "workspaces:\n  a: {connectors: {x: {}, y: {}}}\n  b:\n    connectors:\n      x: {}\n"
+    assert rules(text) == [
+        "c.yaml:5: workspaces.b.connectors.x: has the name of workspaces.a.connectors.x: give it another, metrics and state go by it"
+    ]
+
+
+@pytest.mark.parametrize("other", ["s3://b/p", "s3://b/p/", "s3://b/p/deeper", "s3://b"])
+def test_sources_do_not_overlap_in_a_workspace(other):
+    """A source within another would send its events twice, with other positions."""
+    text = f"workspaces:\n  a:\n    sources:\n      x: {{url: s3://b/p}}\n      y: {{url: {other}}}\n"
+    expected = "overlaps workspaces.a.sources.x.url: name the folder of one integration in each, or events are sent twice"
+    assert [f"c.yaml:5: workspaces.a.sources.y.url: {expected}"] == rules(text)
+
+
+def test_sources_do_not_overlap_between_workspaces():
+    """Deduplication ends at the workspace: the same source in two would send everything twice."""
+    text = "workspaces:\n  a: {sources: {x: {url: ./in}}}\n  b: {sources: {x: {url: /etc/in}}}\n"
+    assert len(rules(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "workspaces: {a: {sources: {x: {url: s3://b/p}, y: {url: s3://b/pp}}}}",
+        "workspaces: {a: {sources: {x: {url: s3://b/p, options: {endpoint: http://one}}, y: {url: s3://b/p, options: {endpoint: http://two}}}}}",
+        "workspaces: {a: {connectors: {x: {message_id: raw}, y: {}}}, b: {connectors: {z: {message_id: raw}}}}",
+        "workspaces: {a: {sources: {x: {url: s3://b/p, options: {region: eu, access_key_id: AK, token_file: /x}}}}}",
+        "workspaces: {a: {sources: {x: {url: s3://b/p, options: {secret_access_key: env:X, session_token: file:Y}}}}}",
+        "workspaces: {a: {sources: [x], connectors: 7}, b: null}",
+        "workspaces: 7",
+        "7",
+        "",
+    ],
+)
+def test_what_breaks_no_rule(text):
+    """Neighbours, other servers, references and parts of the wrong shape (which the models report) break none of these rules."""
+    assert rules(text) == []
+
+
+def test_raw_ids_go_to_one_connector_of_a_workspace():
+    """Segment keeps one event per messageId, over all its sources: two connectors with the same raw ids would share the events out."""
+    text = "workspaces:\n  a:\n    connectors:\n      x: {message_id: raw}\n      y: {message_id: namespaced}\n      z: {message_id: raw}\n"
+    (mistake,) = rules(text)
+    assert mistake.startswith("c.yaml:6: workspaces.a.connectors.z.message_id: is raw, as in x, ")
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["secret_access_key", "aws_secret_access_key", "session_token", "account_key", "sas_token", "service_account_key", "client_secret"],
+)
+def test_secrets_among_options_are_references(option):
+    """An option that holds a secret is refused where it is written out, and not repeated."""
+    expected = f"c.yaml:1: workspaces.a.sources.x.options.{option}: is a secret: write env:NAME or file:PATH, never the secret itself"
+    assert [expected] == rules(f"workspaces: {{a: {{sources: {{x: {{url: s3://b, options: {{{option}: AKIA123}}}}}}}}}}")
