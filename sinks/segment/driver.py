@@ -37,10 +37,13 @@ class Slot(Protocol):
 
 
 class Watch(Protocol):
-    """Who is told of requests: metrics and traces."""
+    """Who is told of requests and batches: metrics and traces."""
 
-    def request(self, connector: str, batch: Batch, result: str, started: float, seconds: float) -> None:
-        """A request ended; `result` is a status or the kind of a network fault; `started` in seconds since the epoch."""
+    def request(self, connector: str, result: str, seconds: float, events: int) -> None:
+        """A request ended; `result` is a status or the kind of a network fault."""
+
+    def batch(self, connector: str, batch: Batch, result: str, ended: float) -> None:
+        """A batch was delivered or refused; `ended` in seconds since the epoch."""
 
 
 class Driver:
@@ -53,6 +56,7 @@ class Driver:
         why: label of the last failure.
         results: requests that ended, by result.
         flying: requests in flight.
+        batches: batches that ended, delivered, refused or split.
         wake: something may be ready to be sent.
     """
 
@@ -60,7 +64,6 @@ class Driver:
         self,
         connector: Connector,
         *,
-        share: int,
         lock: threading.RLock,
         gate: Gate,
         slots: Mapping[int, Slot],
@@ -75,9 +78,10 @@ class Driver:
         self.why: str | None = None
         self.results: Counter[str] = Counter()
         self.flying = 0
+        self.batches = 0
         self.wake = asyncio.Event()
         self._lock, self._gate, self._slots, self._clock, self._watch, self._fail = lock, gate, slots, clock, watch, fail
-        self._pause = share / connector.limits.requests_per_second  # s between requests; the limit is shared by the processes
+        self._pause = 1 / connector.limits.requests_per_second  # s between requests
         self._next_request = 0.0
         self._key = Key(connector.write_key)
         self._warned = 0
@@ -134,9 +138,7 @@ class Driver:
     def _pick(self, now: float) -> tuple[Batch | None, Lane | None]:
         limits, monotonic = self.connector.limits, time.monotonic()
         for lane in sorted(self.lanes.values(), key=lambda one: (len(one.flight), one.since)):
-            batch = lane.next(
-                now, monotonic, max_bytes=limits.batch_size, max_events=limits.batch_events, max_age=limits.batch_age
-            )
+            batch = lane.next(now, monotonic, max_bytes=limits.batch_size, max_events=limits.batch_events, max_age=limits.batch_age)
             if batch is not None:
                 return batch, lane
         return None, None
@@ -165,7 +167,8 @@ class Driver:
             self._fail(bug)
 
     async def _send(self, client: Client, lane: Lane, batch: Batch) -> None:
-        started, begin = self._clock(), time.monotonic()
+        begin = time.monotonic()
+        batch.begun = batch.begun or self._clock()
         try:
             answer = await client.send(batch.pieces, tries=batch.tries, with_retry_count=batch.with_retry_count, now=self._clock)
         finally:
@@ -173,12 +176,15 @@ class Driver:
             self._gate.requests(lane.slot, -1)
         result = "200" if isinstance(answer, Delivered) else str(answer.why)
         self.results[result] += 1
-        self._watch.request(self.connector.name, batch, result, started, time.monotonic() - begin)
+        self._watch.request(self.connector.name, result, time.monotonic() - begin, batch.events)
         with self._lock:
-            self._settle(lane, batch, answer, result)
+            ended = self._settle(lane, batch, answer, result)
+        if ended:
+            self.batches += 1
+            self._watch.batch(self.connector.name, batch, result, self._clock())
 
-    def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> None:
-        """What the answer means for the batch and for the connector."""
+    def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> bool:
+        """What the answer means for the batch and for the connector; whether the batch has ended."""
         now, before = self._clock(), self.health
         self.health, action = step(before, answer, tries=batch.tries, now=now, random=self._random.random())
         lane.landed(batch)
@@ -196,11 +202,12 @@ class Driver:
             case Halve() if batch.events > 1:
                 lane.back(*batch.halves())
             case Halve(status=status) | Reject(status=status):
-                self._bury(lane, batch.pieces, Outcome.REFUSED, status, result, batch.tries + 1, now)
+                self._bury(lane, batch.pieces, Outcome.REFUSED, now, status=status, why=result, tries=batch.tries + 1)
         if self.health.working:
             self.tried = bool(self.tried and any(other.retries for other in self.lanes.values()))
         self._gate.working(self.connector.name, self.health.working)
         self._tell(before, now)
+        return batch not in lane.retries
 
     def _failed(self, batch: Batch, now: float, result: str) -> None:
         self.why, self.tried = result, True
@@ -213,7 +220,9 @@ class Driver:
                 self._log.info("connector.recovered", failed_for=round(now - (before.failing_since or now), 1))
                 self.why, self._warned = None, 0
         elif self.health.fault and self.health.fault != before.fault:
-            self._log.error("connector.held", why=self.health.fault, remedy="check write key, region and endpoint; a replaced key file is used at once")
+            self._log.error(
+                "connector.held", why=self.health.fault, remedy="check write key, region and endpoint; a replaced key file is used at once"
+            )
         elif before.working:
             self._log.warning("connector.failing", why=self.why, next_try_in=round(max(0.0, self.health.wait_until - now), 1))
 
@@ -225,7 +234,9 @@ class Driver:
         due = sum(failed_for >= at for at in steps)
         if due > self._warned:
             self._warned = due
-            self._log.warning("connector.still_failing", why=self.why, failed_for=round(failed_for), first_loss_in=self.time_to_loss(now, None))
+            self._log.warning(
+                "connector.still_failing", why=self.why, failed_for=round(failed_for), first_loss_in=self.time_to_loss(now, None)
+            )
 
     def clock_of(self, piece: Piece) -> float | None:
         """Since when the time to expiry of a piece runs, seconds since the epoch; None while it does not run.
@@ -261,8 +272,10 @@ class Driver:
         for lane in self.lanes.values():
             gone = lane.expire(expired)
             if gone:
-                self._bury(lane, gone, Outcome.EXPIRED, None, self.why or "", 0, now)
+                self._bury(lane, gone, Outcome.EXPIRED, now, why=self.why or "")
 
-    def _bury(self, lane: Lane, pieces: list[Piece], outcome: Outcome, status: int | None, why: str, tries: int, now: float) -> None:
+    def _bury(
+        self, lane: Lane, pieces: list[Piece], outcome: Outcome, now: float, *, status: int | None = None, why: str, tries: int = 0
+    ) -> None:
         name = self.connector.name
         self._slots[lane.slot].bury([Dead(name, outcome, replace(piece, trace=None), status, why, tries, now) for piece in pieces])

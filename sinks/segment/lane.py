@@ -16,12 +16,14 @@ class Batch:
         tries: failed tries, in this process.
         at: not sent before, seconds since the epoch.
         with_retry_count: whether `X-Retry-Count` may be sent.
+        begun: when its first attempt started, seconds since the epoch.
     """
 
     pieces: list[Piece]
     tries: int = 0
     at: float = 0.0
     with_retry_count: bool = True
+    begun: float | None = None
 
     @property
     def events(self) -> int:

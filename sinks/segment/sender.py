@@ -23,7 +23,6 @@ class Sender(threading.Thread):
         self,
         connectors: Mapping[str, Connector],
         *,
-        share: int,
         gate: Gate,
         clock: Callable[[], float],
         watch: Watch,
@@ -37,9 +36,7 @@ class Sender(threading.Thread):
         self._loop = asyncio.new_event_loop()
         self._quit = asyncio.Event()
         self.drivers = {
-            name: Driver(
-                connector, share=share, lock=self.lock, gate=gate, slots=self.slots, clock=clock, watch=watch, fail=self._fail
-            )
+            name: Driver(connector, lock=self.lock, gate=gate, slots=self.slots, clock=clock, watch=watch, fail=self._fail)
             for name, connector in connectors.items()
         }
 
@@ -74,7 +71,7 @@ class Sender(threading.Thread):
     async def _main(self) -> None:
         tasks = [asyncio.create_task(driver.run(self._stopping)) for driver in self.drivers.values()]
         quitting = asyncio.create_task(self._quit.wait())
-        done, _ = await asyncio.wait([*tasks, quitting], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*tasks, quitting], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,115 @@
+"""The board: makes the status document of this process from what slots, drivers, logs and shards know. It reads, and changes nothing."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Literal
+
+import structlog
+
+from currents_segment.flows import status
+from currents_segment.flows.config import Config
+from currents_segment.flows.known import Known, Window
+from currents_segment.flows.logs import BucketLogs
+from currents_segment.flows.slots import Place
+from currents_segment.sinks.segment.driver import Driver
+from currents_segment.sinks.segment.sender import Sender
+from currents_segment.sinks.segment.slot import SinkSlot
+
+
+class Board:
+    """What this process knows of itself.
+
+    Attributes:
+        phase: of the process.
+        slots: the sink slots, as they come up.
+        known: the shards' ids, as they come up.
+        logs: once they are open.
+    """
+
+    def __init__(
+        self, config: Config, place: Place, sender: Sender, *, window: Window, mode: Literal["once", "follow"], clock: Callable[[], float]
+    ) -> None:
+        self.phase: status.Phase = "starting"
+        self.slots: list[SinkSlot] = []
+        self.known: list[Known] = []
+        self.logs: BucketLogs | None = None
+        self._config, self._place, self._sender, self._window, self._mode, self._clock = config, place, sender, window, mode, clock
+        self._started = clock()
+        self._shouted: set[str] = set()
+
+    def document(self) -> status.Status:
+        """A consistent cut, taken under the sender's lock."""
+        now = self._clock()
+        with self._sender.lock:
+            connectors = {name: self._connector(name, connector.workspace, now) for name, connector in self._config.connectors.items()}
+        self._shout(connectors)
+        reaches = [known.reach for known in self.known]
+        return {
+            "version": version("currents-segment"),
+            "process": {
+                "id": self._place.process,
+                "of": self._place.processes,
+                "pid": os.getpid(),
+                "started": self._started,
+                "mode": self._mode,
+            },
+            "phase": self.phase,
+            "at": now,
+            "connectors": connectors,
+            "dedup": {
+                "ids": sum(known.count for known in self.known),
+                "window": self._window.length,
+                "effective_window": min(reaches, default=self._window.length),
+            },
+        }
+
+    def _connector(self, name: str, workspace: str, now: float) -> status.Connector:
+        driver, document = self._sender.drivers[name], status.fresh(workspace)
+        outcomes: Counter[str] = Counter()
+        restored: Counter[str] = Counter()
+        for slot in self.slots:
+            if (account := slot.accounts.get(name)) is not None:
+                document["received"] += account.received
+                outcomes.update({outcome.value: count for outcome, count in account.outcomes.items()})
+            document["in_flight"] += slot.in_flight(name)
+            document["letters_pending"] += sum(dead.events for dead in slot.dead if dead.connector == name)
+            restored.update(slot.restored.get(name, {}))
+            for what, times in slot.unknown.get(name, {}).items():
+                document["unknown"][what] = document["unknown"].get(what, 0) + times
+        document["outcomes"] = {outcome: count for outcome, count in outcomes.items() if count}
+        document["restored"] = {"received": restored.pop("received", 0), "outcomes": dict(restored)}
+        document["balance"] = status.imbalance(document)
+        if self.logs is not None:
+            document["lag"] = self.logs.lag(name)
+        health = driver.health
+        document["health"] = _health(driver, now)
+        document["why"] = health.fault or driver.why
+        document["failing_since"], document["last_ok"] = health.failing_since, health.last_ok
+        document["wait_until"] = health.wait_until if health.wait_until > now else None
+        document["time_to_loss"] = driver.time_to_loss(now, document["lag"]["oldest"])
+        document["requests"] = dict(driver.results)
+        document["requests_in_flight"] = driver.flying
+        document["batches"] = driver.batches
+        return document
+
+    def _shout(self, connectors: dict[str, status.Connector]) -> None:
+        for name, connector in connectors.items():
+            if connector["balance"] and name not in self._shouted:
+                self._shouted.add(name)
+                structlog.get_logger().error(
+                    "ledger.imbalance",
+                    connector=name,
+                    missing=connector["balance"],
+                    remedy="this is a bug: report it with the status document",
+                )
+
+
+def _health(driver: Driver, now: float) -> status.Health:
+    health = driver.health
+    if health.fault:
+        return "held"
+    if not health.working:
+        return "waiting" if driver.why == "429" and health.wait_until > now else "failing"
+    return "working" if health.last_ok is not None else "idle"

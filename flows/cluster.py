@@ -1,0 +1,95 @@
+"""A local cluster: N processes of this machine that run as one, are stopped together, and end together."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from currents_segment.flows.errors import FailedError
+from currents_segment.flows.process import LOCAL, status_file
+from currents_segment.flows.status import Status, merge
+from currents_segment.flows.stop import DEADLINE
+
+LOOK: Final = 0.1  # s: how often the parent looks whether a process has ended
+PATIENCE: Final = DEADLINE + 5.0  # s: for processes to end after a stop; each ends itself hard before
+
+
+class Cluster:
+    """The parent of N processes.
+
+    Args:
+        config: path of the configuration file.
+        state: its state folder, where the processes leave their status.
+        processes: how many.
+        once: process what is there and end, or follow.
+    """
+
+    def __init__(self, config: Path, state: Path, *, processes: int, once: bool) -> None:
+        self._state, self._count = state, processes
+        for old in state.glob("status-*.json"):
+            old.unlink()
+        command = [sys.executable, "-m", "currents_segment.flows.cli", "run", str(config), *(["--once"] if once else [])]
+        addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(processes))
+        self._children = [
+            # A session of its own: Ctrl-C in the terminal reaches the parent, which stops all of them together.
+            subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                env=os.environ | {LOCAL: "1", "CURRENTS_SEGMENT_ADDRESSES": addresses, "CURRENTS_SEGMENT_PROCESS_ID": str(number)},
+                start_new_session=True,
+            )
+            for number in range(processes)
+        ]
+
+    def document(self) -> Status | None:
+        """What the processes know together, at most a second old; None before the first has said anything."""
+        documents = [
+            json.loads(file.read_text(encoding="utf-8")) for i in range(self._count) if (file := status_file(self._state, i)).exists()
+        ]
+        return merge(documents) if documents else None
+
+    def stop(self) -> None:
+        """Ask all of them to drain."""
+        for child in self._children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+
+    def wait(self) -> None:
+        """Until all have ended; when one dies, the others are stopped.
+
+        Raises:
+            FailedError: one ended with an error.
+        """
+        stopped_at: float | None = None
+        while any(child.poll() is None for child in self._children):
+            time.sleep(LOOK)
+            failed = [child for child in self._children if child.poll()]
+            if failed and stopped_at is None:
+                stopped_at = time.monotonic()
+                self.stop()
+            if stopped_at is not None and time.monotonic() - stopped_at > PATIENCE:
+                for child in self._children:
+                    child.kill()
+        codes = [child.returncode for child in self._children]
+        structlog.get_logger().info("cluster.end", exit_codes=codes)
+        if any(codes):
+            raise FailedError(
+                f"{sum(map(bool, codes))} of {len(codes)} processes ended with an error (exit codes {codes}; their log lines are above); "
+                "nothing is lost: the next run resumes from the last commit"
+            )
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

@@ -1,0 +1,132 @@
+"""`run`: the main job, in one process or as a local cluster."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from currents_segment.flows.errors import FailedError, UserError
+
+if TYPE_CHECKING:
+    from currents_segment.flows.config import Config
+    from currents_segment.flows.slots import Place
+    from currents_segment.flows.status import Status
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
+    once: Annotated[bool, typer.Option("--once", help="Process what is there, print the ledger and exit.")] = False,
+    processes: Annotated[int, typer.Option(min=1, max=16, help="Run as a local cluster of so many processes (at most one a slot).")] = 1,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Send Currents to Segment: what is there now (--once), or for as long as it runs.
+
+    In a terminal it shows rate, lag and the ledger; elsewhere it writes one JSON log line for each change of state. Ctrl-C or SIGTERM
+    stops it in good order: the next run goes on exactly there. In a cluster of machines, CURRENTS_SEGMENT_ADDRESSES
+    ("host:port;host:port") and CURRENTS_SEGMENT_PROCESS_ID say which process this is.
+
+    Exit codes: 0 done or stopped; 1 the job could not be done; 2 a mistake in the configuration or the arguments; 3 it had to be ended
+    hard after a stop (nothing is lost).
+
+    Example: currents-segment run config.yaml --once --processes 2
+    """
+    from currents_segment.flows import config as configuration  # noqa: PLC0415 - keeps --help quick
+    from currents_segment.flows.slots import place  # noqa: PLC0415
+    from currents_segment.flows.telemetry import logs  # noqa: PLC0415
+
+    logs.configure(terminal=sys.stderr.isatty(), level=log_level)
+    settings = configuration.load(config)
+    try:
+        mine, addresses = place(os.environ)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if processes > 1 and addresses:
+        raise UserError("--processes starts a local cluster, but CURRENTS_SEGMENT_ADDRESSES names the processes of one: use one of the two")
+    if processes > 1:
+        _cluster(settings, config, processes=processes, once=once)
+    else:
+        _alone(settings, mine, addresses, once=once)
+
+
+def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: bool) -> None:
+    from currents_segment.flows import recovery  # noqa: PLC0415
+    from currents_segment.flows.process import LOCAL, Process  # noqa: PLC0415
+
+    child = os.environ.get(LOCAL) is not None
+    held = None if child else recovery.lock(settings.state)
+    process = Process(settings, place=mine, addresses=addresses, once=once, environ=os.environ)
+    process.stop.on_signals(process.stopping)
+    if child:
+        _end_with_parent(process.stop.request)
+        process.run()
+        return
+    document = _shown(process.board.document, process.run)
+    _end(document, once=once)
+    if held is not None:
+        held.close()
+
+
+def _cluster(settings: "Config", config: Path, *, processes: int, once: bool) -> None:
+    from currents_segment.flows import recovery  # noqa: PLC0415
+    from currents_segment.flows.cluster import PATIENCE, Cluster  # noqa: PLC0415
+    from currents_segment.flows.stop import Stop  # noqa: PLC0415
+
+    with recovery.lock(settings.state):
+        cluster = Cluster(config, settings.state, processes=processes, once=once)
+        stop = Stop()
+        stop.running = True
+        stop.on_signals(cluster.stop, deadline=PATIENCE + 1)
+        _shown(cluster.document, cluster.wait)
+        document = cluster.document()
+        if document is None:
+            raise FailedError("no process said what became of its events; their log lines are above")
+        _end(document, once=once)
+
+
+def _shown(document: "Callable[[], Status | None]", work: "Callable[[], Status | None]") -> "Status | None":
+    """Do the work; in a terminal, show how it goes."""
+    if not sys.stderr.isatty():
+        return work()
+    from currents_segment.flows.telemetry.progress import Progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    progress = Progress(document, console=Console(stderr=True))
+    progress.start()
+    try:
+        return work()
+    finally:
+        progress.stop()
+
+
+def _end(document: "Status | None", *, once: bool) -> None:
+    """The ledger, and a failure when it does not add up."""
+    if document is None:
+        return
+    from currents_segment.flows import status  # noqa: PLC0415
+
+    if once:
+        typer.echo(status.ledger_text(document))
+    if missing := status.balance(document):
+        raise FailedError(
+            f"the ledger does not add up (received - ended - in flight): {missing}; this is a bug: report it with the status document"
+        )
+
+
+def _end_with_parent(stop: "Callable[[], None]") -> None:
+    """A local cluster ends with its parent, even one that was killed."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        stop()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable

@@ -1,0 +1,102 @@
+"""The gate: the credits that a sink slot gives its source slot for one connector, so that a connector that fails stops reading.
+
+Both slots live in the same process and share it. Nothing of it is kept: at every commit nothing is in transit, and what is
+held is counted again from the sink slot's own state.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+EVENTS: Final = 8_000  # a slot and connector: three full batches, so that one can be packed while one is sent
+BYTES: Final = 4_000_000  # as much in bytes, at some 500 B a message
+RESERVED: Final = 8  # a connector that fails gets an eighth: what it holds is written to the recovery store in every epoch
+
+
+@dataclass(slots=True)
+class Credit:
+    """What one connector has under way in one slot.
+
+    Attributes:
+        transit: events emitted by the source and not yet accounted for by the sink slot.
+        held: events and dead letters that the sink slot keeps un-acked.
+        size: bytes of those held.
+    """
+
+    transit: int = 0
+    held: int = 0
+    size: int = 0
+
+
+class Gate:
+    """Bounds what is in transit and un-acked, for each slot and connector alone.
+
+    `opened` is asked by the source before each read; the sink slot reports `arrived` and `released`. Thread-safe.
+    """
+
+    def __init__(self, events: int = EVENTS, size: int = BYTES) -> None:
+        self._events, self._size = events, size
+        self._lock = threading.Lock()
+        self._credits: dict[tuple[int, str], Credit] = {}
+        self._echoes: dict[int, int] = {}
+        self._requests: dict[int, int] = {}
+        self._working: set[str] = set()
+
+    def _credit(self, slot: int, connector: str) -> Credit:
+        return self._credits.setdefault((slot, connector), Credit())
+
+    def opened(self, slot: int, connector: str) -> bool:
+        """Whether the source may read another chunk: only an eighth is given to one that fails or has not yet succeeded."""
+        with self._lock:
+            credit = self._credit(slot, connector)
+            share = 1 if connector in self._working else RESERVED
+            return credit.transit + credit.held < self._events // share and credit.size < self._size // share
+
+    def emitted(self, slot: int, connector: str, events: int) -> None:
+        """The source sent a chunk of so many records on its way."""
+        with self._lock:
+            self._credit(slot, connector).transit += events
+
+    def arrived(self, slot: int, connector: str, emitted: int, held: int, size: int) -> None:
+        """A chunk and all its verdicts are at the sink slot, which keeps `held` events of `size` bytes."""
+        with self._lock:
+            credit = self._credit(slot, connector)
+            credit.transit -= emitted
+            credit.held += held
+            credit.size += size
+
+    def released(self, slot: int, connector: str, held: int, size: int) -> None:
+        """Events left the sink slot: delivered, or written as dead letters."""
+        self.arrived(slot, connector, 0, -held, -size)
+
+    def working(self, connector: str, works: bool) -> None:
+        """The connector's last attempt succeeded, or did not."""
+        with self._lock:
+            (self._working.add if works else self._working.discard)(connector)
+
+    def echo(self, slot: int, tick: int) -> None:
+        """The sink slot has seen this tick; all that was sent before it is there."""
+        self._echoes[slot] = tick
+
+    def echoed(self, slot: int) -> int:
+        """The last tick that the sink slot has seen; 0 before the first."""
+        return self._echoes.get(slot, 0)
+
+    def requests(self, slot: int, change: int) -> None:
+        """So many more (or fewer) requests of this slot are in flight."""
+        with self._lock:
+            self._requests[slot] = self._requests.get(slot, 0) + change
+
+    def quiet(self, slot: int) -> bool:
+        """No request of this slot is in flight."""
+        return not self._requests.get(slot)
+
+    def idle(self, slot: int) -> bool:
+        """Nothing of this slot is in transit or held."""
+        return not any(credit.transit or credit.held for credit in self._of(slot))
+
+    def _of(self, slot: int) -> Iterator[Credit]:
+        with self._lock:
+            credits_ = [credit for (owner, _), credit in self._credits.items() if owner == slot]
+        return iter(credits_)

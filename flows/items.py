@@ -1,0 +1,96 @@
+"""What flows between the steps. Bodies go straight from the source slot to the sink slot; only ids cross between processes.
+
+Rows of a chunk are named by (slot, connector, seq): `seq` counts the chunks of a connector in a slot since the process started.
+"""
+
+from typing import NamedTuple
+
+from currents_segment.codecs.chunk import Messages, Origin, Records
+
+
+class Tick(NamedTuple):
+    """The first item of every epoch of a slot: it wakes the sink slot and the shard of the same number.
+
+    Without it Bytewax would give a key that is not written in an epoch the row of a crashed epoch of the same number.
+    `number` counts from 1 in every process; the first wakes every row of the shard's ring.
+    """
+
+    slot: int
+    number: int
+
+
+class Raw(NamedTuple):
+    """Records as the source read them, for one connector."""
+
+    slot: int
+    connector: str
+    seq: int
+    records: Records
+
+
+class Chunk(NamedTuple):
+    """The messages of one `Raw`; it stays in its process.
+
+    Attributes:
+        emitted: what the source told the gate.
+        shards: how many verdicts belong to it.
+        trace: trace id and span id of its span, when traces are on.
+    """
+
+    slot: int
+    connector: str
+    seq: int
+    emitted: int
+    messages: Messages
+    arrival: float
+    origin: Origin
+    shards: int
+    trace: tuple[int, int] | None
+
+
+class Ids(NamedTuple):
+    """The ids of a chunk that belong to one shard.
+
+    Attributes:
+        time_slot: when the chunk was decoded, in slots of the deduplication window.
+        positions: uint32[n] as bytes, positions within the chunk.
+        ids: uint64[n] as bytes.
+    """
+
+    slot: int
+    connector: str
+    seq: int
+    time_slot: int
+    positions: bytes
+    ids: bytes
+
+
+class Verdict(NamedTuple):
+    """What a shard says of its part of a chunk.
+
+    Attributes:
+        drop: uint32[m] as bytes, positions within the chunk that are duplicates.
+    """
+
+    slot: int
+    connector: str
+    seq: int
+    drop: bytes
+
+
+class Row(NamedTuple):
+    """Ids for one row of a shard's ring, on their way into it or, after a resume, back out of it."""
+
+    time_slot: int
+    ids: bytes
+
+
+Read = Tick | Raw
+Decoded = Tick | Chunk
+AtShard = Tick | Ids | Row
+AtSink = Tick | Chunk | Verdict
+
+
+def emitted(records: Records) -> int:
+    """How many events the gate counts for records: a damaged stretch weighs as one."""
+    return max(1, records.count)

@@ -1,0 +1,201 @@
+"""One process of a run: puts the parts together, runs the flow to its end, and says what became of everything."""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from bytewax.run import cli_main
+from currents_segment.codecs.decoder import Decoder
+
+from currents_segment.codecs import catalogue
+from currents_segment.flows import recovery, segment, steps
+from currents_segment.flows.board import Board
+from currents_segment.flows.clock import clock
+from currents_segment.flows.config import Config
+from currents_segment.flows.gate import Gate
+from currents_segment.flows.known import Window
+from currents_segment.flows.logs import BucketLogs, units
+from currents_segment.flows.slots import Place, Unit
+from currents_segment.flows.source import Logs, SlotSource
+from currents_segment.flows.status import Status
+from currents_segment.flows.stop import Stop
+from currents_segment.flows.telemetry import http, tracing
+from currents_segment.flows.telemetry.metrics import Requests
+from currents_segment.sinks.dead_letters import DeadLetters
+from currents_segment.sinks.keeper import Keeper
+from currents_segment.sinks.segment.lane import Batch
+from currents_segment.sinks.segment.sender import Sender
+from currents_segment.sinks.segment.sink import SegmentSink
+from currents_segment.sinks.segment.slot import SinkSlot, State
+
+LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster: the number of its process
+SAVE_EVERY: Final = 1.0  # s: the status file, for `status` when nothing runs and for the parent of a local cluster
+CLOSING: Final = 2.0  # s: for a background thread to end
+
+
+def status_file(state: Path, process: int) -> Path:
+    """Where a process leaves its last status document."""
+    return state / f"status-{process}.json"
+
+
+class Process:
+    """One process of the cluster.
+
+    Args:
+        config: the configuration.
+        place: which process this is.
+        addresses: of all processes; empty when it is alone.
+        once: process what is there and end, or follow.
+        environ: OpenTelemetry's standard variables, and the test clock.
+    """
+
+    def __init__(self, config: Config, *, place: Place, addresses: list[str], once: bool, environ: Mapping[str, str]) -> None:
+        self.config, self.place, self.once = config, place, once
+        self.stop = Stop()
+        self._addresses = addresses
+        self._clock = clock(environ)
+        self._gate = Gate()
+        self._requests = Requests()
+        self._tracing = tracing.setup(environ, service_version=version("currents-segment"), process_id=place.process)
+        self._window = Window(config.dedup.window, config.dedup.max_ids)
+        self._sender = Sender(config.connectors, gate=self._gate, clock=self._clock, watch=self, stopping=lambda: self.stop.requested)
+        self._keeper = Keeper(DeadLetters(config.dead_letters), {name: one.workspace for name, one in config.connectors.items()})
+        self.board = Board(config, place, self._sender, window=self._window, mode="once" if once else "follow", clock=self._clock)
+
+    def run(self) -> Status:
+        """Run to the end of the input (once), or until a stop; returns the last document.
+
+        Raises:
+            UserError: the port or the state folder cannot be had; a bounded run cannot read its source.
+        """
+        log = structlog.get_logger()
+        self.config.state.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as closing:
+            closing.callback(self._tracing.close)
+            if self.config.http is not None:
+                server = http.serve(
+                    self.config.http.host,
+                    self.config.http.port + self._port_offset(),
+                    self.board.document,
+                    live=self._live,
+                    ready=self._ready,
+                    collectors=[self._requests],
+                )
+                closing.callback(server.close)
+            ended = threading.Event()
+            saver = threading.Thread(target=self._save_every, args=(ended,), name="status", daemon=True)
+            saver.start()
+            closing.callback(saver.join)
+            closing.callback(ended.set)
+            log.info("run.start", process=self.place.process, processes=self.place.processes, connectors=len(self.config.connectors))
+            self._sender.start()
+            self._keeper.start()
+            try:
+                cli_main(
+                    segment.build(self._parts()),
+                    process_id=self.place.process if self._addresses else None,
+                    addresses=self._addresses or None,
+                    epoch_interval=timedelta(seconds=self.config.epoch),
+                    recovery_config=recovery.store(self.config.state, first=self.place.process == 0),
+                )
+            finally:
+                self.board.phase = "stopped"
+                if self.board.logs is not None:
+                    self.board.logs.close()
+                self._sender.close(CLOSING)
+                self._keeper.close(CLOSING)
+        document = self.board.document()
+        self._save(document)
+        log.info("run.end", process=self.place.process, stopped=self.stop.requested)
+        if self.stop.error is not None:
+            raise self.stop.error
+        return document
+
+    def stopping(self) -> None:
+        """A signal asked for a stop."""
+        self.board.phase = "stopping"
+        structlog.get_logger().info("run.stopping", process=self.place.process)
+
+    def request(self, connector: str, result: str, seconds: float, events: int) -> None:
+        """A request ended."""
+        self._requests.observe(connector, result, seconds, events)
+
+    def batch(self, connector: str, batch: Batch, result: str, ended: float) -> None:
+        """A batch was delivered or refused: a span, when traces are on."""
+        self._tracing.batch(
+            connector,
+            [piece.trace for piece in batch.pieces if piece.trace is not None],
+            attempts=batch.tries + 1,
+            result=result,
+            events=batch.events,
+            bytes=batch.size,
+            started=batch.begun or ended,
+            ended=ended,
+        )
+
+    def _parts(self) -> segment.Parts:
+        logs = Logs(self.place, units(self.config), self._open_logs)
+        known = catalogue.load()
+        return segment.Parts(
+            source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once),
+            decoders={name: Decoder(self.config.profile(name), known) for name in self.config.connectors},
+            window=self._window,
+            clock=self._clock,
+            watch=self.board.known.append,
+            trace=self._trace(),
+            sink=SegmentSink(self.place.slots, self._slot),
+        )
+
+    def _trace(self) -> steps.Trace | None:
+        if not isinstance(self._tracing, tracing.Spans):
+            return None
+        chunk = self._tracing.chunk
+        return lambda connector, origin, arrival, messages, started, ended: chunk(
+            connector, origin, arrival, messages.received, messages.tally, started, ended
+        )
+
+    def _open_logs(self, positions: Mapping[Unit, Any]) -> BucketLogs:
+        self.board.logs = BucketLogs(self.config, positions, once=self.once, clock=self._clock)
+        if self.board.phase == "starting":
+            self.board.phase = "running"
+        return self.board.logs
+
+    def _slot(self, number: int, state: State | None) -> SinkSlot:
+        slot = SinkSlot(number, state, gate=self._gate, sender=self._sender, keeper=self._keeper)
+        self.board.slots.append(slot)
+        self.stop.running = True
+        return slot
+
+    def _live(self) -> str | None:
+        bug = self._sender.bug or self._keeper.bug
+        return None if bug is None else f"a background thread died: {type(bug).__name__}"
+
+    def _ready(self) -> str | None:
+        if self.board.phase != "running" or self.board.logs is None:
+            return f"the process is {self.board.phase}"
+        unlisted = [name for name in self.config.connectors if self.board.logs.lag(name)["listed_at"] is None]
+        return f"not yet listed: {', '.join(unlisted)}" if unlisted else None
+
+    def _port_offset(self) -> int:
+        """Processes of a local cluster share a host, so each takes a port of its own; pods do not."""
+        return self.place.process if os.environ.get(LOCAL) else 0
+
+    def _save_every(self, ended: threading.Event) -> None:
+        while not ended.wait(SAVE_EVERY):
+            self._save(self.board.document())
+
+    def _save(self, document: Status) -> None:
+        file = status_file(self.config.state, self.place.process)
+        part = file.with_suffix(".part")
+        try:
+            part.write_text(json.dumps(document), encoding="utf-8")
+            part.replace(file)
+        except OSError as error:  # a full disk must not end the run for a convenience
+            structlog.get_logger().warning("status.not_saved", error=error.strerror)

@@ -1,0 +1,47 @@
+"""What happens between source and sink, as plain functions: decode (select, identify, encode), and the two ways of a chunk."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from currents_segment.codecs.chunk import Messages, Origin, Records
+from currents_segment.flows.dedup import shards_of
+from currents_segment.flows.items import AtSink, Chunk, Decoded, Read, Tick, Verdict, emitted
+from currents_segment.flows.slots import NAMES
+
+
+class Decoder(Protocol):
+    """Makes messages of records, for one connector."""
+
+    def decode(self, records: Records) -> Messages:
+        """Every record ends as a message, or in the tally."""
+
+
+Trace = Callable[[str, Origin, float, Messages, float, float], tuple[int, int] | None]
+"""Makes a chunk's span: connector, origin, arrival, messages, started, ended (s since the epoch); returns trace id and span id."""
+
+
+def decode(items: Iterable[Read], decoders: Mapping[str, Decoder], trace: Trace | None) -> Iterator[Decoded]:
+    """Records become messages; ticks pass."""
+    for item in items:
+        if isinstance(item, Tick):
+            yield item
+            continue
+        records = item.records
+        started = time.time() if trace else 0.0
+        messages = decoders[item.connector].decode(records)
+        span = trace(item.connector, records.origin, records.arrival, messages, started, time.time()) if trace else None
+        chunk = Chunk(item.slot, item.connector, item.seq, emitted(records), messages, records.arrival, records.origin, 0, span)
+        yield chunk._replace(shards=shards_of(chunk))
+
+
+def to_sink(items: Iterable[Decoded]) -> Iterator[tuple[str, AtSink]]:
+    """Chunks and ticks go straight to the sink slot of their source slot: the same process."""
+    for item in items:
+        yield NAMES[item.slot], item
+
+
+def verdicts(items: Iterable[tuple[str, Verdict]]) -> Iterator[tuple[str, AtSink]]:
+    """A shard's verdicts go back to the sink slot that has the chunk."""
+    for _, verdict in items:
+        yield NAMES[verdict.slot], verdict

@@ -1,0 +1,224 @@
+"""A sink slot: puts chunks and verdicts together, holds what is un-acked and what is dead, keeps the ledger. Knows nothing of Bytewax.
+
+An event leaves the lanes only by a 2xx or into `dead`; `dead` is written only after the commit that holds it, which the next call of
+`accept` proves: Bytewax lets nobody write in an epoch before the one before it is committed. So nothing is ever both dead and sent again.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import structlog
+
+from currents_segment.codecs.outcome import Outcome
+from currents_segment.flows.gate import Gate
+from currents_segment.flows.items import AtSink, Chunk, Tick, Verdict
+from currents_segment.flows.ledger import Account
+from currents_segment.sinks.keeper import Keeper
+from currents_segment.sinks.segment.backoff import Health
+from currents_segment.sinks.segment.batch import Piece, drop
+from currents_segment.sinks.segment.dead import Dead
+from currents_segment.sinks.segment.lane import Lane
+from currents_segment.sinks.segment.sender import Sender
+
+VERSION = 1  # of the state below
+
+State = dict[str, Any]
+"""`version`; `lanes` {connector: pieces}; `dead`; `health` {connector: (failing_since, last_ok, wait_until)}; `ledger` {connector: counts}."""
+
+
+class _Partial:
+    """A chunk that waits for its verdicts, or verdicts that wait for their chunk."""
+
+    __slots__ = ("chunk", "drops", "verdicts")
+
+    def __init__(self) -> None:
+        self.chunk: Chunk | None = None
+        self.verdicts = 0
+        self.drops: list[bytes] = []
+
+
+class SinkSlot:
+    """State and behaviour of one slot.
+
+    Attributes:
+        accounts: the ledger, by connector.
+        restored: the ledger as this process found it.
+        dead: decided, not yet known to be written; the oldest first.
+        unknown: names the catalogue does not know, by connector, since the process started.
+    """
+
+    def __init__(self, number: int, state: State | None, *, gate: Gate, sender: Sender, keeper: Keeper) -> None:
+        if state is not None and state["version"] != VERSION:
+            raise RuntimeError(
+                f"the recovery store holds version {state['version']} of a slot's state; this program knows version {VERSION}"
+            )
+        state = state or {"lanes": {}, "dead": (), "health": {}, "ledger": {}}
+        self.number = number
+        self.accounts = {name: Account.restore(counts) for name, counts in state["ledger"].items()}
+        self.restored: dict[str, dict[str, int]] = state["ledger"]
+        self.dead = [Dead.restore(one) for one in state["dead"]]
+        self.unknown: dict[str, dict[str, int]] = {}
+        self._committed = len(self.dead)  # the state is committed, so these may be written
+        self._burying = 0
+        self._partial: dict[tuple[str, int], _Partial] = {}
+        self._next_seq: dict[str, int] = {}
+        self._gate, self._sender, self._keeper = gate, sender, keeper
+        with sender.lock:
+            self._parked = self._attach(state)
+            sender.slots[number] = self
+        sender.wake(sender.drivers)
+
+    def _attach(self, state: State) -> dict[str, Any]:
+        """Put what was held back into lanes; what belongs to a connector that is not configured now is kept as it is."""
+        parked: dict[str, Any] = {"lanes": {}, "health": {}}
+        for name, (failing_since, last_ok, wait_until) in state["health"].items():
+            if name in self._sender.drivers:
+                self._sender.drivers[name].restore(Health(failing_since=failing_since, last_ok=last_ok, wait_until=wait_until))
+            else:
+                parked["health"][name] = (failing_since, last_ok, wait_until)
+        for name, pieces in state["lanes"].items():
+            if name in self._sender.drivers:
+                restored = [Piece.restore(piece) for piece in pieces]
+                self._hold(name, restored, emitted=0)
+            else:
+                parked["lanes"][name] = pieces
+                structlog.get_logger().warning(
+                    "connector.not_configured", connector=name, slot=self.number, held=sum(len(piece[1]) // 4 for piece in pieces)
+                )
+        for one in self.dead:  # they hold credit until they are written
+            self._gate.arrived(self.number, one.connector, 0, one.held, one.size)
+        return parked
+
+    def accept(self, items: Iterable[AtSink]) -> None:
+        """Take in what came; never waits.
+
+        Raises:
+            RuntimeError: a bug ended the sender or the keeper; the process must die and resume.
+        """
+        for thread in (self._sender, self._keeper):
+            if thread.bug is not None:
+                raise RuntimeError(f"the {thread.name} thread died") from thread.bug
+        self._bury_committed()
+        touched: set[str] = set()
+        for item in items:
+            if isinstance(item, Tick):
+                self._gate.echo(self.number, item.number)
+                continue
+            touched.add(item.connector)
+            partial = self._partial.setdefault((item.connector, item.seq), _Partial())
+            if isinstance(item, Chunk):
+                partial.chunk = item
+            else:
+                self._verdict(partial, item)
+        for connector in touched:
+            self._release(connector)
+        if touched:
+            self._sender.wake(touched)
+
+    @staticmethod
+    def _verdict(partial: _Partial, verdict: Verdict) -> None:
+        partial.verdicts += 1
+        if verdict.drop:
+            partial.drops.append(verdict.drop)
+
+    def _release(self, connector: str) -> None:
+        """Let chunks that are whole go to their lane, in the order in which they were read."""
+        seq = self._next_seq.get(connector, 0)
+        while (partial := self._partial.get((connector, seq))) and partial.chunk and partial.verdicts == partial.chunk.shards:
+            del self._partial[connector, seq]
+            self._take(partial.chunk, partial.drops)
+            seq += 1
+        self._next_seq[connector] = seq
+
+    def _take(self, chunk: Chunk, drops: list[bytes]) -> None:
+        messages, name = chunk.messages, chunk.connector
+        piece = Piece(messages.bodies, messages.ends, chunk.arrival, None, chunk.origin, chunk.trace)
+        duplicates = 0
+        if drops:
+            positions = np.frombuffer(b"".join(drops), np.uint32)
+            duplicates = len(positions)
+            piece = drop(piece, positions)
+        now = time.time()
+        letters = [Dead(name, letter.outcome, letter, None, "", 0, now) for letter in messages.letters]
+        with self._sender.lock:
+            account = self.accounts.setdefault(name, Account())
+            account.arrive(messages.received, messages.tally)
+            if duplicates:
+                account.end(Outcome.DUPLICATE, duplicates)
+            for what, times in messages.unknown.items():
+                unknown = self.unknown.setdefault(name, {})
+                unknown[what] = unknown.get(what, 0) + times
+            self.dead += letters
+            self._hold(name, [piece] if piece.count else [], emitted=chunk.emitted)
+            for letter in letters:
+                self._gate.arrived(self.number, name, 0, letter.held, letter.size)
+
+    def _hold(self, connector: str, pieces: list[Piece], *, emitted: int) -> None:
+        lane = self._sender.drivers[connector].lanes.setdefault(self.number, Lane(self.number))
+        lane.add(pieces, time.monotonic())
+        self._gate.arrived(self.number, connector, emitted, sum(piece.count for piece in pieces), sum(piece.size for piece in pieces))
+
+    def delivered(self, connector: str, pieces: list[Piece]) -> None:
+        """These are in Segment's hands. Called under the sender's lock."""
+        count = sum(piece.count for piece in pieces)
+        self.accounts[connector].end(Outcome.DELIVERED, count)
+        self._gate.released(self.number, connector, count, sum(piece.size for piece in pieces))
+
+    def bury(self, dead: list[Dead]) -> None:
+        """These have ended, and are to be kept as dead letters. Called under the sender's lock; the credit stays until they are written."""
+        for one in dead:
+            self.accounts[one.connector].end(one.outcome, one.events)
+        self.dead += dead
+
+    def _bury_committed(self) -> None:
+        """Hand what the committed snapshot holds to the keeper, one load at a time."""
+        with self._sender.lock:
+            if self._burying or not self._committed:
+                return
+            self._burying = self._committed
+            load = self.dead[: self._burying]
+        self._keeper.bury(load, self._buried)
+
+    def _buried(self) -> None:
+        """The load is durable: it may leave the state. Called from the keeper's thread."""
+        with self._sender.lock:
+            load = self.dead[: self._burying]
+            del self.dead[: self._burying]
+            self._committed = max(0, self._committed - self._burying)
+            self._burying = 0
+        for one in load:
+            self._gate.released(self.number, one.connector, one.held, one.size)
+
+    def in_flight(self, connector: str) -> int:
+        """Messages of a connector un-acked here. Called under the sender's lock."""
+        driver = self._sender.drivers.get(connector)
+        if driver is None:
+            return sum(len(piece[1]) // 4 for piece in self._parked["lanes"].get(connector, ()))
+        lane = driver.lanes.get(self.number)
+        return lane.count() if lane else 0
+
+    def snapshot(self) -> State:
+        """The slot's state, a consistent cut; called at the end of every epoch, since every epoch has a tick.
+
+        Raises:
+            RuntimeError: a chunk is split over an epoch boundary: a bug, since both ways to here end within one epoch.
+        """
+        if self._partial:
+            raise RuntimeError(f"slot {self.number}: {len(self._partial)} chunks are split over an epoch boundary")
+        with self._sender.lock:
+            self._committed = len(self.dead)  # durable once this epoch commits, so at the next `accept`
+            lanes = {
+                name: [piece.state() for piece in driver.lanes[self.number].unacked()]
+                for name, driver in self._sender.drivers.items()
+                if self.number in driver.lanes
+            }
+            health = {name: (d.health.failing_since, d.health.last_ok, d.health.wait_until) for name, d in self._sender.drivers.items()}
+            return {
+                "version": VERSION,
+                "lanes": lanes | self._parked["lanes"],
+                "dead": tuple(one.state() for one in self.dead),
+                "health": health | self._parked["health"],
+                "ledger": {name: account.state() for name, account in self.accounts.items()},
+            }
