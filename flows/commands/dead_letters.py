@@ -129,7 +129,7 @@ class _Reading:
         """Tells, and fails if there was anything to tell."""
         self.tell()
         if self._unreadable:
-            raise FailedError(f"{len(self._unreadable)} stretches in {self.place} could not be read; everything else is shown")
+            raise FailedError(f"not everything in {self.place} could be read, as named above; the rest is shown")
 
 
 class _Summed:

@@ -4,12 +4,16 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 FILE_MODE: Final = 0o600  # dead letters hold data of persons
 FOLDER_MODE: Final = 0o700
+PATIENCE: Final = timedelta(
+    seconds=30
+)  # of a bucket's own retries (default 180 s): the caller tries again by itself, and says so meanwhile
 
 
 class Place(Protocol):
@@ -123,7 +127,7 @@ class Bucket:
         if self._opened is None:
             from obstore.store import from_url  # noqa: PLC0415
 
-            self._opened = from_url(self._url)
+            self._opened = from_url(self._url, retry_config={"max_retries": 2, "retry_timeout": PATIENCE})
         return self._opened
 
     @contextmanager
