@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import structlog
 
+from currents_segment.flows.errors import UserError
+
 PRIVATE: Final = (
     "writekey",
     "apikey",
@@ -27,6 +29,7 @@ PRIVATE: Final = (
     "anonymousid",
 )
 """A field whose name contains one of these, case and punctuation aside, is shown as `HIDDEN`."""
+LEVELS: Final = ("debug", "info", "warning", "error")
 HIDDEN: Final = "[redacted]"
 _IN_TEXT: Final = (
     (re.compile(r"\b(basic|bearer)\s+[\w+/=.~-]{6,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
@@ -40,8 +43,13 @@ def configure(*, terminal: bool, level: str = "info") -> None:
 
     Args:
         terminal: for the eye, in colour unless `NO_COLOR` is set; otherwise one JSON object a line.
-        level: `debug`, `info`, `warning` or `error`; less important lines are dropped.
+        level: one of `LEVELS`; less important lines are dropped.
+
+    Raises:
+        UserError: there is no such level.
     """
+    if level.lower() not in LEVELS:
+        raise UserError(f"there is no log level {level!r}; use one of {', '.join(LEVELS)}")
     render: Any = structlog.processors.JSONRenderer(default=repr, ensure_ascii=False)
     if terminal:
         colours = "NO_COLOR" not in os.environ

@@ -7,6 +7,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from currents_segment.flows.errors import UserError
 from currents_segment.flows.telemetry import logs
 
 
@@ -54,6 +55,12 @@ def test_level(capsys):
     structlog.get_logger().info("run.started")
     structlog.get_logger().warning("connector.held")
     assert [line["event"] for line in lines(capsys)] == ["connector.held"]
+
+
+def test_unknown_level():
+    """A level that does not exist is refused with those that do."""
+    with pytest.raises(UserError, match="no log level 'loud'; use one of debug, info, warning, error"):
+        logs.configure(terminal=False, level="loud")
 
 
 @pytest.mark.parametrize("terminal", [True, False])
