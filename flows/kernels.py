@@ -45,30 +45,34 @@ def insert(  # noqa: PLR0917 - numba takes positions only
     now: int,
     span: int,
     fresh: NDArray[np.bool_],
-) -> int:
+) -> tuple[int, int]:
     """Add ids to an open-addressing table; an id is a duplicate if it stands there with a stamp at most `span` before `now`.
 
+    Every sighting renews an id's stamp, so that it is known for `span` from the last one.
     Shapes: `table` and `stamps` [power of two], 0 in `table` is free; `ids` [n]; `fresh` [n] receives whether each was new.
 
     Returns:
-        How many entries of the table were free before (not: how many ids were new).
+        How many free entries were taken, and how many forgotten ones came alive again.
     """
     mask = np.uint64(len(table) - 1)
     taken = 0
+    revived = 0
     for i in range(len(ids)):
         at = (ids[i] * SPREAD) & mask
         while table[at] != 0 and table[at] != ids[i]:
             at = (at + np.uint64(1)) & mask
         if table[at] == 0:
             table[at] = ids[i]
-            taken += 1
-            fresh[i] = True
             stamps[at] = np.uint16(stamp & 0xFFFF)
+            fresh[i] = True
+            taken += 1
         else:
-            fresh[i] = ((now - int(stamps[at])) & 0xFFFF) > span
-            if fresh[i]:
+            age = (now - int(stamps[at])) & 0xFFFF
+            fresh[i] = age > span
+            revived += fresh[i]
+            if now - stamp < age:
                 stamps[at] = np.uint16(stamp & 0xFFFF)
-    return taken
+    return taken, revived
 
 
 @compiled

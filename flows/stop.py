@@ -35,7 +35,7 @@ class Stop:
         self.requested = False
         self.running = False
         self.error: FailedError | None = None
-        self._pair = socket.socketpair()
+        self._wakeup: socket.socket | None = None
 
     def request(self) -> None:
         """Ask for a drain."""
@@ -48,7 +48,8 @@ class Stop:
 
     def on_signals(self, stopping: Callable[[], None], deadline: float = DEADLINE) -> None:
         """Listen to SIGTERM and SIGINT, in the main thread; `stopping` is called once, from another one. A second Ctrl-C ends at once."""
-        receiver, sender = self._pair
+        receiver, sender = socket.socketpair()
+        self._wakeup = sender  # kept: closed, it would be the end of the stream
         sender.setblocking(False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.request())

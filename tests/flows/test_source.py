@@ -1,0 +1,167 @@
+from collections import deque
+
+import pytest
+
+from currents_segment.codecs.chunk import Origin, Records
+from currents_segment.flows.errors import FailedError
+from currents_segment.flows.gate import Gate
+from currents_segment.flows.items import Raw, Tick
+from currents_segment.flows.slots import SLOTS, Place, Unit
+from currents_segment.flows.source import Logs, SlotPartition, SlotSource
+from currents_segment.flows.stop import Stop
+
+UNITS = [Unit(connector, "log", partition) for connector in ("a", "b") for partition in range(16)]
+SLOT = UNITS[0].slot
+
+
+def records(count=10):
+    return Records("{}", "", b"", count, 0.0, Origin("log", "object"))
+
+
+class Queues:
+    """Logs in memory."""
+
+    def __init__(self, positions):
+        self.positions = {unit: position or 0 for unit, position in positions.items()}
+        self.ready = {unit: deque() for unit in positions}
+        self.fault = None
+
+    def read(self, unit):
+        if self.fault:
+            raise self.fault
+        if not self.ready[unit]:
+            return None
+        self.positions[unit] += 1
+        return self.ready[unit].popleft()
+
+    def position(self, unit):
+        return self.positions[unit]
+
+    def exhausted(self, unit):
+        return not self.ready[unit]
+
+
+@pytest.fixture
+def gate():
+    gate = Gate(events=100, size=1_000)
+    gate.working("a", works=True)
+    gate.working("b", works=True)
+    return gate
+
+
+def build(gate, state=None, *, once=False, stop=None):
+    logs = Logs(Place(), UNITS, Queues)
+    slots = {
+        number: SlotPartition(number, state if number == SLOT else None, logs=logs, gate=gate, stop=stop or Stop(), once=once)
+        for number in range(SLOTS)
+    }
+    return slots[SLOT], logs.log
+
+
+def mine(connector):
+    return next(unit for unit in UNITS if unit.slot == SLOT and unit.connector == connector)
+
+
+def test_a_tick_is_the_first_item_of_every_epoch(gate):
+    """Also in an epoch in which nothing is read: it wakes the sink slot and the shard."""
+    slot, log = build(gate)
+    log.ready[mine("a")].append(records())
+    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, records())] == slot.next_batch()
+    assert [] == slot.next_batch()
+    slot.snapshot()
+    assert [Tick(SLOT, 2)] == slot.next_batch()
+
+
+def test_a_closed_gate_stops_reading_for_its_connector_and_for_no_other(gate):
+    """What is not read stays in the log."""
+    slot, log = build(gate)
+    gate.emitted(SLOT, "a", 100)
+    log.ready[mine("a")].append(records())
+    log.ready[mine("b")].append(records())
+    assert [Tick(SLOT, 1), Raw(SLOT, "b", 0, records())] == slot.next_batch()
+    assert 1 == len(log.ready[mine("a")])
+
+
+def test_the_snapshot_holds_the_position_behind_what_was_read_and_those_of_units_not_configured(gate):
+    """A connector that is taken out of the configuration and put back goes on where it was."""
+    gone = ("gone", "log", 3)
+    slot, log = build(gate, {"version": 1, "positions": {gone: 77, ("a", "log", mine("a").partition): 5}})
+    log.ready[mine("a")].append(records())
+    slot.next_batch()
+    positions = slot.snapshot()["positions"]
+    assert 77 == positions[gone]
+    assert 6 == positions["a", "log", mine("a").partition]
+    assert 0 == positions["b", "log", mine("b").partition]
+
+
+def test_nothing_is_read_before_every_slot_has_said_where_it_stands(gate):
+    """One listing serves all slots of a connector, so it must know all their positions."""
+    logs = Logs(Place(), UNITS, Queues)
+    slot = SlotPartition(SLOT, None, logs=logs, gate=gate, stop=Stop(), once=True)
+    assert [Tick(SLOT, 1)] == slot.next_batch()
+    assert [] == slot.next_batch()
+
+
+def test_a_bounded_run_ends_only_when_the_sink_slot_has_seen_everything_and_holds_nothing(gate):
+    """The end is told by the echo of a tick that was sent after the last chunk."""
+    slot, log = build(gate, once=True)
+    log.ready[mine("a")].append(records())
+    slot.next_batch()
+    assert [Tick(SLOT, 2)] == slot.next_batch()
+    assert [] == slot.next_batch()
+    gate.echo(SLOT, 2)
+    assert [] == slot.next_batch()
+    gate.arrived(SLOT, "a", 10, 4, 400)
+    assert [] == slot.next_batch()
+    gate.released(SLOT, "a", 4, 400)
+    assert [Tick(SLOT, 3)] == slot.next_batch()
+    with pytest.raises(StopIteration):
+        slot.next_batch()
+
+
+def test_a_stop_reads_no_more_waits_for_requests_in_flight_and_ends_with_a_tick(gate):
+    """The last tick carries the last acks into the last snapshot."""
+    stop = Stop()
+    slot, log = build(gate, stop=stop)
+    log.ready[mine("a")].append(records())
+    gate.requests(SLOT, +1)
+    stop.request()
+    assert [] == slot.next_batch()
+    gate.requests(SLOT, -1)
+    assert [Tick(SLOT, 1)] == slot.next_batch()
+    with pytest.raises(StopIteration):
+        slot.next_batch()
+    assert 1 == len(log.ready[mine("a")])
+
+
+def test_a_stop_waits_no_longer_than_its_grace(gate):
+    """What a request that hangs carries stays un-acked, and is sent again by the next run."""
+    stop = Stop(grace=0.0)
+    slot, _ = build(gate, stop=stop)
+    gate.requests(SLOT, +1)
+    stop.request()
+    assert [] == slot.next_batch()
+    assert [Tick(SLOT, 1)] == slot.next_batch()
+
+
+def test_a_source_that_cannot_be_read_ends_a_bounded_run_in_good_order(gate):
+    """The error is the run's, after what was read is safe."""
+    stop = Stop()
+    slot, log = build(gate, once=True, stop=stop)
+    log.fault = FailedError("no such bucket")
+    slot.next_batch()
+    assert stop.requested
+    assert log.fault is stop.error
+    assert [Tick(SLOT, 2)] == slot.next_batch()
+
+
+def test_a_process_lists_its_own_slots_only():
+    """In source and sink alike, so that both ends of a slot meet in one process."""
+    source = SlotSource(Place(1, 3), logs=Logs(Place(1, 3), UNITS, Queues), gate=Gate(), stop=Stop(), once=False)
+    assert ["01", "04", "07", "10", "13"] == source.list_parts()
+
+
+def test_a_state_of_another_version_is_refused(gate):
+    """Positions that are read wrongly would skip events."""
+    with pytest.raises(RuntimeError, match="version 2"):
+        build(gate, {"version": 2, "positions": {}})
