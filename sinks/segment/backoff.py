@@ -1,7 +1,8 @@
 """When to try again: a pure state machine over the answers. No I/O, no clock, no randomness of its own.
 
 Two things back off. A batch that fails alone waits for itself while the others go on. A connector without a success between two failures waits as a whole, and
-then lets one probe out at a time. What the sender must do with it:
+then lets one probe out at a time: another batch than the last one if there is one, so that a batch which can never succeed does not keep the others from it.
+What the sender must do:
 
 - send nothing before `Health.wait_until`;
 - while `Health.failures` is not 0, have at most one request in flight.
@@ -24,6 +25,7 @@ from currents_segment.sinks.segment.answers import (
 
 FIRST_WAIT: Final = 0.5  # s: Segment's client contract
 JITTER: Final = 0.1  # of the wait: Segment's client contract; spreads the clients of an endpoint that comes back
+OTHERS_FIRST: Final = 0.5  # s after a connector's wait in which any batch but the one that failed may be the probe
 _DOUBLINGS: Final = 10  # 0.5 s doubled ten times is over 300 s; keeps the power small for any number of tries
 
 
@@ -61,7 +63,7 @@ class Again:
     """The batch is sent again.
 
     Attributes:
-        at: not before, seconds since the epoch.
+        at: not before, seconds since the epoch; the batch's own wait.
         tries: how often it has failed; the next `X-Retry-Count`.
         with_retry_count: whether that header may be sent; once False it stays so for this batch.
     """
@@ -95,10 +97,10 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The connector holds everything; one probe goes out.
+    """The connector holds everything but probes.
 
     Attributes:
-        at: not before, seconds since the epoch.
+        at: not before, seconds since the epoch; another batch may probe before it.
     """
 
     at: float
@@ -127,16 +129,15 @@ def step(health: Health, answer: Answer, *, tries: int, now: float, random: floa
         case WithoutRetryCount():
             return health, Again(now, tries, with_retry_count=False)
         case Wait(after=after):  # the endpoint lives, but events do not get through: the clock of expiry runs
-            failed = _failed(health, now, random, after)
-            return failed, Again(failed.wait_until, tries)
+            return _failed(health, now, random, after), Again(now, tries)
         case SetupFault(why=why):
             failed = replace(_failed(health, now, random), fault=why)
-            return failed, Hold(failed.wait_until)
+            return failed, Hold(failed.wait_until + OTHERS_FIRST)
         case Retry(after=after):
             if health.failures == 0 and now >= health.wait_until:  # the first after a success may be this batch's own trouble
                 return _failing(health, now), Again(now + pause(tries, random, after), tries + 1)
             failed = _failed(health, now, random, after)
-            return failed, Again(failed.wait_until, tries + 1)
+            return failed, Again(failed.wait_until + OTHERS_FIRST, tries + 1)
 
 
 def pause(failures: int, random: float, asked: float | None = None) -> float:
@@ -162,7 +163,7 @@ def merge(a: Health, b: Health) -> Health:
 
 
 def rekeyed(health: Health) -> Health:
-    """A replaced key is tried at once, whatever wait was on; what failed before it keeps counting until a success."""
+    """A replaced key is tried at once, whatever wait was on (the batches' own are the sender's to end); failing keeps counting until a success."""
     return replace(health, wait_until=0.0, fault=None)
 
 

@@ -42,9 +42,9 @@ def test_connector():
     for _ in range(14):
         health, action = step(health, Retry("503", None), tries=0, now=now, random=0.0)
         assert isinstance(action, Again)
-        waits.append(max(action.at, health.wait_until) - now)
+        waits.append(max(health.wait_until - now, 0))
         now = max(action.at, health.wait_until)
-    assert [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300] == waits
+    assert [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300] == waits
     assert NOW == health.failing_since
 
 
@@ -55,7 +55,7 @@ def test_one_round():
     first = health
     for _ in range(20):
         health, action = step(health, Retry("timeout", None), tries=3, now=NOW + 0.1, random=0.9)
-        assert Again(first.wait_until, 4) == action
+        assert Again(first.wait_until + 0.5, 4) == action
     assert first == health
 
 
@@ -77,24 +77,25 @@ def test_jitter():
 
 
 @pytest.mark.parametrize("health", [Health(), FAILING])
-def test_retry_after(health):
-    """A retry waits what the server asks for, be it more or less than the backoff."""
-    _, action = step(health, Retry("503", 77.0), tries=9, now=NOW, random=0.0)
-    assert Again(NOW + 77, 10) == action
+@pytest.mark.parametrize("asked", [2.0, 77.0])
+def test_retry_after(health, asked):
+    """A retry waits what the server asks for, be it more or less than the backoff; while the connector fails, it waits as a whole."""
+    after, action = step(health, Retry("503", asked), tries=9, now=NOW, random=0.0)
+    assert Again(NOW + asked + (0.5 if after.failures > 1 else 0), 10) == action
 
 
 def test_429():
     """A 429 makes the whole connector wait, uses up no attempt, and the clock of expiry runs."""
     health, action = step(Health(last_ok=NOW - 1), Wait("429", 60.0), tries=2, now=NOW, random=0.0)
-    assert Again(NOW + 60, 2) == action
+    assert Again(NOW, 2) == action
     assert Health(failing_since=NOW, last_ok=NOW - 1, failures=1, wait_until=NOW + 60) == health
 
 
 def test_429_without_a_time():
     """A 429 that names no time is waited for by the connector's own backoff."""
     health, action = step(FAILING, Wait("429", 0.0), tries=2, now=NOW, random=0.0)
-    assert Again(NOW + 8, 2) == action
-    assert 5 == health.failures
+    assert Again(NOW, 2) == action
+    assert (NOW + 8, 5) == (health.wait_until, health.failures)
 
 
 def test_429_then_late_success():
@@ -129,16 +130,29 @@ def test_proof(health, answer, action):
 def test_setup_fault():
     """A setup fault holds everything, names itself, and is probed ever more seldom."""
     health, action = step(Health(last_ok=NOW - 1), SetupFault("401"), tries=0, now=NOW, random=0.0)
-    assert Hold(NOW + 0.5) == action
+    assert Hold(NOW + 1) == action
     assert Health(failing_since=NOW, last_ok=NOW - 1, failures=1, wait_until=NOW + 0.5, fault="401") == health
     health, action = step(health, SetupFault("403"), tries=0, now=NOW + 1, random=0.0)
-    assert (Hold(NOW + 2), "403", NOW) == (action, health.fault, health.failing_since)
+    assert (Hold(NOW + 2.5), NOW + 2, "403", NOW) == (action, health.wait_until, health.fault, health.failing_since)
 
 
 def test_fault_stays_through_other_failures():
     """A setup fault is over only when something proves it, not when the probe fails in another way."""
     health, _ = step(HELD, Retry("503", None), tries=0, now=NOW, random=0.0)
     assert ("401", NOW - 100) == (health.fault, health.failing_since)
+
+
+@pytest.mark.parametrize("answer", [SetupFault("403"), Retry("500", None)])
+def test_poison(answer):
+    """A batch that can never succeed does not keep the probe: when the connector's wait is over, any other batch goes before it and proves that all is well."""
+    health, now = Health(), NOW
+    for tries in range(8):
+        health, action = step(health, answer, tries=tries, now=now, random=0.5)
+        assert isinstance(action, Again | Hold)
+        assert health.wait_until < action.at
+        now = action.at
+    health, _ = step(health, Delivered(), tries=0, now=health.wait_until, random=0.5)
+    assert health.working
 
 
 def test_rekeyed():
@@ -187,7 +201,7 @@ def test_story(story):
         assert health.fault is None or not health.working
         assert now + 330 >= health.wait_until >= before.wait_until
         if isinstance(action, Again | Hold):
-            assert now <= action.at <= now + 330
+            assert now <= action.at <= now + 330 + 0.5
         if isinstance(action, Again):
             assert action.tries - tries == isinstance(answer, Retry)
 

@@ -34,15 +34,16 @@ def file(tmp_path):
 
 
 def test_rotation(file):
-    """A rotated file takes effect once it is asked about, and is told once."""
+    """A rotated file takes effect at the next read, and is told of once."""
     key = Key(file)
     assert SECRET == key.read()
     assert not key.changed()
     file.path.write_text("another")
-    assert SECRET == key.read()
     assert key.changed()
-    assert "another" == key.read()
     assert not key.changed()
+    assert "another" == key.read()
+    file.path.write_text("a third")
+    assert "a third" == key.read()
 
 
 def test_vanished_file(file):
@@ -53,7 +54,7 @@ def test_vanished_file(file):
     assert not key.changed()
     assert SECRET == key.read()
     file.path.write_text("another")
-    assert key.changed()
+    assert "another" == key.read()
 
 
 @pytest.mark.parametrize("ask", [Key.read, Key.changed])
