@@ -191,8 +191,13 @@ def name_by_rule(event_type: str, naming: Mapping[str, Any]) -> str:
     return " ".join([*(naming["words"].get(segment, segment.capitalize()) for segment in where), *words, *action])
 
 
+def type_name(record: str) -> str:
+    """The event type that an Avro record's full name says: `dataexport.<…>.inner.` is no part of it."""
+    return _RECORD_PREFIX.sub("", record.strip())
+
+
 def _bare(name: str) -> str:
-    return _RECORD_PREFIX.sub("", name.strip()).replace("_", ".").casefold()
+    return type_name(name).replace("_", ".").casefold()
 
 
 def _event_type(entry: Mapping[str, Any], naming: Mapping[str, Any]) -> EventType:

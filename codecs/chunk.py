@@ -5,11 +5,14 @@ No object an event: one buffer of bodies, an array of ends, an array of ids.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from currents_segment.codecs.outcome import Outcome
+
+RAW_KEPT: Final = 256 * 1024  # bytes of a damaged stretch that are kept: dead letters wait in memory and in the recovery store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,23 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Datums that stand back to back in one container block; what is wrong with one span says nothing of the next.
+
+    Attributes:
+        block: number of the block within the object, from 0.
+        record: number of the span's first record within the block, from 0.
+        count: how many datums it holds.
+        size: how many bytes they take.
+    """
+
+    block: int
+    record: int
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """Avro datums of one writer's schema, back to back, or a stretch of damage in their place.
 
@@ -62,6 +82,7 @@ class Records:
         arrival: when they came into the log, seconds since the epoch.
         origin: where the first of them stands.
         damage: set when this stretch cannot be read; then `data` is empty and `count` is 0.
+        spans: where blocks were joined, in order; empty when all datums stand in one stretch that begins at `origin`.
     """
 
     schema: str
@@ -71,6 +92,7 @@ class Records:
     arrival: float
     origin: Origin
     damage: Damage | None = None
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,88 @@
+"""The block codecs of Avro object container files; what a block claims to hold is never believed."""
+
+import bz2
+import lzma
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import cramjam
+from backports import zstd
+
+MAX_BLOCK: Final = (
+    256 << 20
+)  # bytes, before and after: writers make blocks of 16 to 64 KB, a few of megabytes. A bomb ends here, not in the memory
+_SNAPPY_GAIN: Final = 32  # no snappy stream unpacks to more than 22 times its size: a copy of 64 bytes takes 3
+
+
+class CompressionError(ValueError):
+    """A block cannot be unpacked; the message says why."""
+
+
+def unpack(codec: str, data: bytes) -> bytes:
+    """A block's datums.
+
+    Raises:
+        CompressionError: the codec is not supported, the data are not of it, or they unpack to more than `MAX_BLOCK`.
+    """
+    method = CODECS.get(codec)
+    if method is None:
+        raise CompressionError(f"codec {codec[:40]!r} is not supported (supported: {', '.join(CODECS)})")
+    try:
+        unpacked = method(data)
+    except CompressionError:
+        raise
+    except (zlib.error, lzma.LZMAError, zstd.ZstdError, cramjam.DecompressionError, OSError, EOFError, ValueError) as error:
+        raise CompressionError(f"the block is not valid {codec}") from error
+    if len(unpacked) > MAX_BLOCK:
+        raise CompressionError(f"the block unpacks to more than {MAX_BLOCK:,} bytes")
+    return unpacked
+
+
+def _deflate(data: bytes) -> bytes:
+    stream = zlib.decompressobj(
+        -zlib.MAX_WBITS
+    )  # no header; bytes behind the end are left alone, since writers leave parts of a checksum there
+    unpacked = stream.decompress(data, MAX_BLOCK + 1)
+    if not stream.eof and len(unpacked) <= MAX_BLOCK:
+        raise EOFError
+    return unpacked
+
+
+def _snappy(data: bytes) -> bytes:
+    body, checksum = data[:-4], data[-4:]
+    if cramjam.snappy.decompress_raw_len(body) > min(MAX_BLOCK, _SNAPPY_GAIN * len(body)):
+        raise CompressionError("the block claims to unpack to more than snappy can pack")
+    unpacked = bytes(cramjam.snappy.decompress_raw(body))
+    if struct.pack(">I", zlib.crc32(unpacked)) != checksum:
+        raise CompressionError("the block's checksum is wrong")
+    return unpacked
+
+
+def _framed(decompressor: Callable[[], Any]) -> Callable[[bytes], bytes]:
+    """One or more frames, one behind the other."""
+
+    def unpack_frames(data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        room = MAX_BLOCK + 1
+        while data and room > 0:
+            stream = decompressor()
+            pieces.append(stream.decompress(data, room))
+            room -= len(pieces[-1])
+            if not stream.eof and room > 0:
+                raise EOFError
+            data = stream.unused_data
+        return b"".join(pieces)
+
+    return unpack_frames
+
+
+CODECS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "null": bytes,
+    "deflate": _deflate,
+    "snappy": _snappy,
+    "zstandard": _framed(zstd.ZstdDecompressor),
+    "bzip2": _framed(bz2.BZ2Decompressor),
+    "xz": _framed(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_BLOCK)),
+}

@@ -1,0 +1,151 @@
+"""Records out of an Avro object container file: blocks joined to chunks of a useful size, with the place to go on from behind each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from currents_segment.codecs.blocks import Block, Broken, Container, Stream
+from currents_segment.codecs.chunk import Damage, Origin, Records, Span
+from currents_segment.codecs.datums import DatumError, Datums
+from currents_segment.codecs.shape import SchemaError, Shape, parse
+
+MAX_JOINED: Final = 4 << 20  # bytes: a thousand events take half a megabyte; wider ones must not pile up
+
+Next = tuple[int, int]
+"""The place behind some records: (block, record within it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Datums of one block.
+
+    Attributes:
+        span: where they stand.
+        data: their bytes.
+        behind: the place behind them.
+    """
+
+    span: Span
+    data: bytes
+    behind: Next
+
+
+def records(
+    stream: Stream, *, log: str, key: str, hint: str, arrival: float, at: Next = (0, 0), limit: int = 1000
+) -> Iterator[tuple[Records, Next]]:
+    """The file's records from the place `at` on, about `limit` at a time, each with the place behind them.
+
+    Whole blocks are joined as long as they fit; a block with more than `limit` datums is cut. Damage comes alone. What the stream raises passes
+    through, after the records that were read before it.
+
+    Args:
+        stream: the file from its first byte on.
+        log: the source's URL or topic, for `Origin`.
+        key: the object's key, for `Origin`.
+        hint: the event type that the place names, or ``""``.
+        arrival: when the object came into the log, seconds since the epoch.
+        at: where an earlier reading ended.
+        limit: how many datums flow together.
+    """
+    container = Container(stream)
+    joiner = _Joiner(container, Origin(log, key), hint, arrival, limit)
+    blocks = container.blocks(first=at[0])
+    try:
+        for block in blocks:
+            if isinstance(block, Broken):
+                yield from joiner.flush()
+                yield joiner.damage(block), (block.index + 1, 0)
+                continue
+            for piece in joiner.pieces(block, at[1] if block.index == at[0] else 0):
+                if not joiner.fits(piece):
+                    yield from joiner.flush()
+                joiner.add(piece)
+    except Exception:  # whatever the stream raises: what was read before is good
+        yield from joiner.flush()
+        raise
+    yield from joiner.flush()
+
+
+class _Joiner:
+    """Gathers pieces until they are a chunk."""
+
+    def __init__(self, container: Container, origin: Origin, hint: str, arrival: float, limit: int) -> None:
+        self._container = container
+        self._origin = origin
+        self._hint = hint
+        self._arrival = arrival
+        self._limit = limit
+        self._shape: Shape | None = None
+        self._held: list[_Piece] = []
+
+    def pieces(self, block: Block, first: int) -> Iterator[_Piece]:
+        """The block from record `first` on, in pieces of `limit` at the most."""
+        cuts = [(0, 0)] if block.count <= self._limit and not first else self._cuts(block, first)
+        for (record, begin), (end, stop) in pairwise([*cuts, (block.count, len(block.data))]):
+            if end > record:
+                last = end == block.count
+                span = Span(block.index, record, end - record, stop - begin)
+                yield _Piece(span, block.data[begin:stop], (block.index + 1, 0) if last else (block.index, end))
+
+    def _cuts(self, block: Block, first: int) -> list[tuple[int, int]]:
+        """Where pieces begin: (record, byte). A block whose datums cannot be told apart stays whole from there on: the decoder says what is lost."""
+        shape = self._known_shape()
+        if shape is None:
+            return [(0, 0)]
+        datums = Datums(block.data, shape)
+        cuts = []
+        for record in range(block.count):
+            if record >= first and (record - first) % self._limit == 0:
+                cuts.append((record, datums.position))
+            try:
+                datums.skip()
+            except DatumError:
+                break
+        return cuts
+
+    def fits(self, piece: _Piece) -> bool:
+        """Whether the piece can go with what is held."""
+        count = sum(each.span.count for each in self._held)
+        size = sum(each.span.size for each in self._held)
+        return not self._held or (count + piece.span.count <= self._limit and size + piece.span.size <= MAX_JOINED)
+
+    def add(self, piece: _Piece) -> None:
+        """Hold it."""
+        self._held.append(piece)
+
+    def flush(self) -> Iterator[tuple[Records, Next]]:
+        """What is held, as one `Records`; nothing when nothing is held."""
+        header = self._container.header
+        if not self._held or header is None:
+            return
+        held, self._held = self._held, []
+        spans = tuple(piece.span for piece in held)
+        records = Records(
+            schema=header.schema,
+            hint=self._hint,
+            data=b"".join(piece.data for piece in held),
+            count=sum(span.count for span in spans),
+            arrival=self._arrival,
+            origin=self._at(spans[0].block, spans[0].record),
+            spans=spans,
+        )
+        yield records, held[-1].behind
+
+    def damage(self, broken: Broken) -> Records:
+        """A stretch of damage as `Records`."""
+        header, origin = self._container.header, self._at(broken.index, 0)
+        damage = Damage(broken.outcome, broken.detail, broken.count, broken.raw, broken.size, origin)
+        return Records(header.schema if header else "", self._hint, b"", 0, self._arrival, origin, damage)
+
+    def _at(self, block: int, record: int) -> Origin:
+        return Origin(self._origin.log, self._origin.object, block, record)
+
+    def _known_shape(self) -> Shape | None:
+        header = self._container.header
+        if self._shape is None and header is not None:
+            try:
+                self._shape = parse(header.schema)
+            except SchemaError:
+                return None  # the decoder says why
+        return self._shape
