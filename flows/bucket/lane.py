@@ -1,0 +1,122 @@
+"""One unit inside the log: what is to be read, the object being read, and what is ready; it runs ahead of its caller, within bounds.
+
+Not thread-safe by itself: the log holds its lock around everything but `step`, which only the one worker that has the lane calls.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from currents_segment.codecs.chunk import Records
+from currents_segment.flows.bucket.layout import Object
+from currents_segment.flows.bucket.position import Position
+
+AHEAD: Final = 2  # pieces ready per unit: one to take while the next is read
+AHEAD_BYTES: Final = 2 << 20  # or these bytes of datums: sixteen units of ten connectors stay near 300 MB even at the worst
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Records, and where the unit stands after them."""
+
+    records: Records
+    position: Position
+
+
+@dataclass(slots=True)
+class Lane:
+    """A unit's way through its objects.
+
+    Attributes:
+        position: after all that was read, ahead of what the caller has taken.
+        taken: after what the caller has taken.
+        closed: the first hour that may still get objects, by the last listing.
+        todo: objects to read, the next one last.
+        size: bytes in `todo`.
+        current: the object being read.
+        pieces: its records to come; None when it has to be opened (again).
+        ready: read, not yet taken.
+        held: bytes in `ready`.
+        busy: a worker has it.
+        tries: attempts failed since the last progress.
+        wait: not before this, seconds of the monotonic clock.
+        fault: why the last attempt failed, or "".
+    """
+
+    position: Position
+    taken: Position
+    closed: int = 0
+    todo: list[Object] = field(default_factory=list)
+    size: int = 0
+    current: Object | None = None
+    pieces: Iterator[tuple[Records, tuple[int, int] | None]] | None = None
+    ready: deque[Read] = field(default_factory=deque)
+    held: int = 0
+    busy: bool = False
+    tries: int = 0
+    wait: float = 0.0
+    fault: str = ""
+
+    @property
+    def room(self) -> bool:
+        """More may be read ahead."""
+        return len(self.ready) < AHEAD and self.held < AHEAD_BYTES
+
+    @property
+    def pending(self) -> bool:
+        """There is something to read."""
+        return bool(self.todo) or self.position.reading is not None or self.current is not None
+
+    @property
+    def settled(self) -> Position:
+        """What to persist: after what was taken, and, when that is all that was read, with the hours closed since."""
+        return self.taken if self.ready else self.position
+
+    def list(self, objects: Sequence[Object], closed: int) -> None:
+        """A new listing of this unit replaces the last one; it may be older than what was read since."""
+        reading = self.position.reading[0] if self.position.reading else None
+        current = self.current.key if self.current else None
+        self.todo = [item for item in reversed(objects) if item.key not in (reading, current) and self.position.wants(item)]
+        self.size = sum(item.size for item in self.todo)
+        self.closed = closed
+        self.settle()
+
+    def next(self) -> Object:
+        """Begin the next object."""
+        self.current = self.todo.pop()
+        self.size -= self.current.size
+        return self.current
+
+    def push(self, records: Records, item: Object, place: tuple[int, int] | None) -> None:
+        """One piece more is ready; the last one of an object has no place behind it."""
+        self.tries, self.fault = 0, ""
+        if place is None:
+            self.finish(item)
+        else:
+            self.position = self.position.at(item.key, *place)
+        self.ready.append(Read(records, self.position))
+        self.held += len(records.data)
+
+    def finish(self, item: Object) -> None:
+        """The object was read to its end."""
+        self.tries, self.fault = 0, ""
+        self.current = self.pieces = None
+        self.position = self.position.finish(item)
+        self.settle()
+
+    def settle(self) -> None:
+        """Close hours, unless an object is half read whose hour is not known (it was begun by an earlier run)."""
+        if self.current is None and self.position.reading is not None:
+            return
+        hours = [item.hour for item in (self.current, self.todo[-1] if self.todo else None) if item is not None]
+        self.position = self.position.settle(self.closed, min(hours, default=None))
+
+    def take(self) -> Read | None:
+        """The next piece, if one is ready."""
+        if not self.ready:
+            return None
+        read = self.ready.popleft()
+        self.held -= len(read.records.data)
+        self.taken = read.position
+        return read
