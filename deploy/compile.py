@@ -1,0 +1,17 @@
+"""Compiles every loop with the types that a run uses, so that an image holds the machine code and a start need not wait for it."""
+
+import sys
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+from currents_segment.flows import kernels
+from currents_segment.flows.known import FIRST, SHARDS, Known, Window
+
+ids = np.arange(1, FIRST + 1, dtype=np.uint64)  # as many as the first table has entries, so that it is rebuilt
+kernels.by_shard(ids, np.empty(len(ids), np.uint32), np.empty(SHARDS + 1, np.int64))
+Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(ids, slot=1)
+
+loops = {name: loop for name, loop in vars(kernels).items() if isinstance(loop, Dispatcher)}
+if missed := [name for name, loop in loops.items() if not loop.signatures]:
+    sys.exit(f"deploy/compile.py compiles nothing of flows/kernels.py for: {', '.join(missed)}; call it there with the types that a run uses")

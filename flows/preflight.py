@@ -1,0 +1,197 @@
+"""What a start would meet, found out without sending an event or changing anything: for `check`.
+
+Every part is looked at, whatever the others say; what is wrong becomes a `Finding`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from currents_segment.codecs import catalogue
+from currents_segment.flows import machine
+from currents_segment.flows.bucket import Survey, survey
+from currents_segment.flows.config import Config, Connector, Source
+from currents_segment.flows.config.model import ENDPOINTS
+from currents_segment.flows.errors import UserError
+
+AT_A_TIME: Final = 8  # listings and requests; they wait for the network
+TIMEOUT: Final = 10.0  # s, for the endpoint's answer
+SKEW: Final = 60.0  # s between our clock and the endpoint's that are worth a word
+ID_ON_DISK: Final = 8  # bytes of a known id in the recovery store
+SPARE: Final = 1_000_000_000  # bytes for dead letters and for the store's growth between two clean-ups
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a person should know before the start.
+
+    Attributes:
+        level: a `fault` keeps events from arriving, a `warning` may be meant so.
+        about: the part of the configuration.
+        text: what, and what to do.
+    """
+
+    level: Literal["fault", "warning"]
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an endpoint answered a GET without a key.
+
+    Attributes:
+        status: of HTTP; any is right, the way is open.
+        seconds: from the look-up of the name to the answer.
+        ahead: seconds that our clock is ahead of the endpoint's, which tells whole ones; None where it tells no time.
+    """
+
+    status: int
+    seconds: float
+    ahead: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """One connector, and what it would read and reach.
+
+    Attributes:
+        connector: its configuration.
+        sources: by name, what lies in each source of its workspace; what went wrong, as text, where it could not be listed.
+        answer: of its endpoint; what went wrong, as text, where there was none.
+    """
+
+    connector: Connector
+    sources: Mapping[str, Survey | str]
+    answer: Answer | str
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Everything found.
+
+    Attributes:
+        resumes: the state folder holds positions: a start goes on there, and `start` is not looked at.
+        free: bytes free for state.
+        outlooks: by connector, in the order of the file.
+        findings: faults first.
+    """
+
+    resumes: bool
+    free: int
+    outlooks: Mapping[str, Outlook]
+    findings: tuple[Finding, ...]
+
+
+def inspect(config: Config, *, clock: Callable[[], float]) -> Preflight:
+    """Look at everything that the configuration names; takes as long as the slowest listing."""
+    sources = {name: config.workspaces[connector.workspace].sources.values() for name, connector in config.connectors.items()}
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        asked = {endpoint: pool.submit(ask, endpoint, clock) for endpoint in {one.endpoint for one in config.connectors.values()}}
+        listed = {
+            name: {source.name: pool.submit(_listed, config.connectors[name], source, clock()) for source in sources[name]}
+            for name in sources
+        }
+    outlooks = {
+        name: Outlook(connector, {key: future.result() for key, future in listed[name].items()}, asked[connector.endpoint].result())
+        for name, connector in config.connectors.items()
+    }
+    findings = [*_state(config), *_dead_letters(config), *_port(config)]
+    for outlook in outlooks.values():
+        findings += [*_endpoint(outlook), *_sources(outlook), *_start(outlook.connector, clock())]
+    return Preflight(
+        resumes=any((config.state / "recovery").glob("*.sqlite3")),
+        free=machine.free(config.state),
+        outlooks=outlooks,
+        findings=tuple(sorted(findings, key=lambda finding: finding.level)),
+    )
+
+
+def ask(endpoint: str, clock: Callable[[], float]) -> Answer | str:
+    """Whether something answers there: a GET without key and events, which no tracking endpoint takes for one."""
+    before = clock()
+    try:
+        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:  # as the run does: no proxy from the environment
+            response = client.get(endpoint)
+    except httpx.HTTPError as fault:
+        return f"{endpoint} does not answer: {str(fault) or type(fault).__name__}; check name, network, proxy and TLS certificates"
+    after = clock()
+    told = _date(response.headers.get("date", ""))
+    return Answer(response.status_code, after - before, None if told is None else after - told.timestamp())
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header)
+    except ValueError:
+        return None
+
+
+def _listed(connector: Connector, source: Source, now: float) -> Survey | str:
+    try:
+        return survey(source, selected=connector.selected, everything=connector.everything, start=connector.start, now=now)
+    except UserError as fault:
+        return str(fault)
+
+
+def _state(config: Config) -> Iterator[Finding]:
+    if why := machine.unwritable(config.state):
+        yield Finding("fault", "state", f"{why}: give the folder to the user that runs this, or set `state`")
+        return
+    if kind := machine.shared_by_network(config.state):
+        yield Finding("fault", "state", f"{config.state} is on {kind}, where SQLite's locks do not hold: use a local disk or block storage")
+    need = config.dedup.max_ids * ID_ON_DISK + SPARE
+    if (free := machine.free(config.state)) < need:
+        yield Finding(
+            "warning", "state", f"{free / 1e9:.1f} GB free in {config.state}: max_ids may need {need / 1e9:.1f} GB; lower it or make room"
+        )
+
+
+def _dead_letters(config: Config) -> Iterator[Finding]:
+    parts = urlsplit(config.dead_letters)
+    if parts.scheme == "file" and (why := machine.unwritable(Path(unquote(parts.path)))):
+        yield Finding(
+            "fault", "dead_letters", f"{why}: nothing that Segment refuses could be kept; give the folder to the user that runs this"
+        )
+
+
+def _port(config: Config) -> Iterator[Finding]:
+    if config.http is not None and (why := machine.taken(config.http.host, config.http.port)):
+        where = f"{config.http.host}:{config.http.port}"
+        yield Finding("warning", "http", f"cannot listen on {where}: {why}; does another run use it? Otherwise set `http.port`")
+
+
+def _endpoint(outlook: Outlook) -> Iterator[Finding]:
+    connector, answer = outlook.connector, outlook.answer
+    if connector.endpoint != ENDPOINTS[connector.region]:
+        yield Finding("warning", connector.name, f"sends to {connector.endpoint}, not to Segment: remove `endpoint` outside tests")
+    if isinstance(answer, str):
+        yield Finding("fault", connector.name, answer)
+    elif answer.ahead is not None and abs(answer.ahead) > SKEW:
+        way = "ahead of" if answer.ahead > 0 else "behind"
+        yield Finding("warning", connector.name, f"this machine's clock is {abs(answer.ahead):.0f} s {way} the endpoint's: set it by NTP")
+
+
+def _sources(outlook: Outlook) -> Iterator[Finding]:
+    known = catalogue.load()
+    for name, found in outlook.sources.items():
+        about = f"{outlook.connector.name}, source {name}"
+        if isinstance(found, str):
+            yield Finding("fault", about, found)
+        elif not found.objects:
+            there = f"{len(found.unselected)} types are there, but not selected" if found.unselected else "does Braze write there already?"
+            yield Finding("warning", about, f"{found.url} holds nothing to send: {there}")
+        elif strange := [kind for kind in found.types if kind and known.resolve(kind) is None]:
+            yield Finding("warning", about, f"types that the catalogue does not know are counted and not sent: {', '.join(strange)}")
+
+
+def _start(connector: Connector, now: float) -> Iterator[Finding]:
+    if isinstance(connector.start, float) and connector.start > now:
+        yield Finding("warning", connector.name, "its start lies in the future: files of earlier hours are left out for good")
