@@ -48,6 +48,7 @@ def simulate_segment(  # noqa: PLR0917 - typer makes options of them
     Ctrl-C or SIGTERM ends it with the counts on the screen and exit code 0.
     """  # noqa: D301 - \b is click's mark for lines that are not wrapped
     import asyncio  # noqa: PLC0415 - commands import when they run, so that --help is quick
+    import gc  # noqa: PLC0415
 
     from currents_segment.flows.simulate.segment import Double  # noqa: PLC0415
 
@@ -62,6 +63,8 @@ def simulate_segment(  # noqa: PLR0917 - typer makes options of them
             raise UserError(f"--disabled {name}: no --key gives a source of this name") from error
     if faults is not None:
         _script(double, faults)
+    gc.freeze()
+    gc.set_threshold(100_000)  # objects: parsed messages hold no cycles, and the default would search them all several times a batch
     asyncio.run(_serve(double, host, port, ready_file))
     for name, tally in double.tallies().items():
         typer.echo(_counts(name, tally))

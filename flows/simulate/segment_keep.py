@@ -144,19 +144,16 @@ def corrected(received_at: datetime, sent_at: datetime | None, original: datetim
     return original if sent_at is None else received_at - (sent_at - original)
 
 
-def refusal(message: Any, size: int, limits: Limits) -> Refusal | None:
+def refusal(message: Any, size: int, limits: Limits) -> Refusal | None:  # noqa: PLR0911 - one return for each way of being dropped
     """Why Segment would drop this message by what it says, or None; `size` in bytes of compact JSON."""
-    match message:
-        case {"type": str(call)} if call in CALLS:
-            return Refusal.EVENT_TOO_LARGE if size > limits.event else _incomplete(call, message, limits)
-        case dict():
-            return Refusal.UNKNOWN_TYPE
-        case _:
-            return Refusal.NOT_AN_OBJECT
-
-
-def _incomplete(call: str, message: Mapping[str, Any], limits: Limits) -> Refusal | None:
-    """What a message of a known type lacks; an alias may be known by its `previousId`."""
+    if not isinstance(message, dict):
+        return Refusal.NOT_AN_OBJECT
+    call = message.get("type")
+    if not isinstance(call, str) or call not in CALLS:
+        return Refusal.UNKNOWN_TYPE
+    if size > limits.event:
+        return Refusal.EVENT_TOO_LARGE
+    # an alias may be known by its previousId
     if not (
         _identifies(message.get("userId"))
         or _identifies(message.get("anonymousId"))
@@ -258,7 +255,9 @@ def _timestamp(message: Mapping[str, Any], received_at: datetime, sent_at: datet
 def _mistimed(message: Mapping[str, Any], received_at: datetime, sent_at: datetime | None) -> Refusal | None:
     """A time that cannot be read or lies outside the calendar is refused: stricter than Segment may be, so that it is seen (ours)."""
     try:
-        _timestamp(message, received_at, sent_at).astimezone(UTC)
+        time = _timestamp(message, received_at, sent_at)
+        if time.tzinfo is not UTC:
+            time.astimezone(UTC)
     except (ValueError, OverflowError):
         return Refusal.BAD_TIMESTAMP
     return None
