@@ -172,11 +172,12 @@ def ledger_text(document: Status) -> str:
 
 def ledger_table(document: Status) -> RenderableType:
     """The same for a terminal, by rich: a section a connector, what is kept as dead letters in yellow, an imbalance below in red."""
-    from rich.console import Group  # noqa: PLC0415 - only a terminal needs rich, and its import costs 50 ms
+    from rich import box  # noqa: PLC0415 - only a terminal needs rich, and its import costs 50 ms
+    from rich.console import Group  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    table = Table("connector", "", "state", "reason")
+    table = Table("connector", "", "state", "reason", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("events", justify="right")
     table.add_column("share", justify="right")
     for name, connector in document["connectors"].items():

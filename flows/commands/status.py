@@ -65,7 +65,7 @@ def _find(config: Path | None, urls: list[str]) -> "Found":
             raise FailedError(f"{silent}; does it run, and is this its http address?") from silent
     from currents_segment.flows.config import load  # noqa: PLC0415 - as above
 
-    settings = load(config)
+    settings = load(config, secrets=False)  # who looks need not be who may send
     why = "http is off in the configuration"
     if settings.http is not None:
         place = ask.address(settings.http.host, settings.http.port)

@@ -55,9 +55,8 @@ def listen():
 
 
 @pytest.fixture
-def configured(tmp_path, monkeypatch):
-    """Writes a configuration; gives its path. The state folder is `tmp_path`."""
-    monkeypatch.setenv("KEY", "not-a-key")
+def configured(tmp_path):
+    """Writes a configuration, whose secrets are not there; gives its path. The state folder is `tmp_path`."""
 
     def write(http="null"):
         path = tmp_path / "config.yaml"

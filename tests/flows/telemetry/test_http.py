@@ -1,6 +1,8 @@
 import http.client
 import json
 import socket
+import struct
+import threading
 
 import pytest
 import structlog
@@ -122,6 +124,30 @@ def test_close(server):
     server.close()
     with pytest.raises(ConnectionRefusedError):
         get(server, "/livez")
+
+
+def test_client_goes_away(server, document, capsys):
+    """A client that goes away in the middle of an answer is no event of ours: a debug line, nothing on stderr, and the next is served."""
+    document["connectors"]["crm"]["unknown"] = {f"name-{n}": n for n in range(200_000)}  # more than any socket buffer takes
+    seen, lines = threading.Event(), []
+
+    def note(_logger, method, event):
+        lines.append((method, event["event"]))
+        seen.set()
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[note])
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes with a reset
+            client.sendall(b"GET /status HTTP/1.0\r\n\r\n")
+            client.recv(1000)
+        assert seen.wait(20)
+    finally:
+        structlog.reset_defaults()
+    assert lines == [("debug", "http.broken")]
+    assert get(server, "/livez")[0] == 200
+    assert capsys.readouterr().err == ""
 
 
 def test_silent_client(server):

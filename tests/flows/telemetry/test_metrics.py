@@ -145,6 +145,17 @@ def test_documentation(document):
     assert documented() == served(document)
 
 
+def test_alerts(document):
+    """Every expression that the page proposes names metrics and labels that there are."""
+    known = served(document)
+    alerts = re.findall(r"^\| [^|`]+ \| `(.*currents_segment_.*)` \|$", DOCS.read_text(), re.MULTILINE)
+    assert alerts
+    for expression in alerts:
+        for name, selector in re.findall(r"(currents_segment_\w+)(?:\{(\w+)=)?", expression):
+            assert name in known
+            assert not selector or selector in known[name][1]
+
+
 def test_documented_outcomes():
     """The documented states and reasons are the closed list."""
     rows = re.findall(r"^\| `([a-z]+)` \| ?([^|]*) ?\|$", DOCS.read_text(), re.MULTILINE)
