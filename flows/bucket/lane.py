@@ -4,8 +4,8 @@ Not thread-safe by itself: the log holds its lock around everything but `step`, 
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from currents_segment.codecs.chunk import Records
@@ -22,6 +22,25 @@ class Read:
 
     records: Records
     position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What is listed and not read to its end.
+
+    Attributes:
+        objects: how many.
+        bytes: their size, the one being read counted whole.
+        oldest: when the oldest of those next in line came into the bucket, seconds since the epoch; None when there is none.
+        listed_at: when the last listing began, seconds since the epoch; None before the first.
+        partial: the listing was cut, or not yet made: there is more than counted.
+    """
+
+    objects: int
+    bytes: int
+    oldest: float | None
+    listed_at: float | None
+    partial: bool
 
 
 @dataclass(slots=True)
@@ -112,6 +131,15 @@ class Lane:
         hours = [item.hour for item in (self.current, self.todo[-1] if self.todo else None) if item is not None]
         self.position = self.position.settle(self.closed, min(hours, default=None))
 
+    def fail(self, fault: str, now: float, pause: float) -> None:
+        """The last attempt failed: what it had open is opened again at the last good place, after a pause."""
+        self.pieces = None
+        self.fault, self.wait = fault, now + pause
+
+    def drop(self) -> None:
+        """Put down the object that was begun; it is not finished."""
+        self.position = replace(self.position, reading=None)
+
     def take(self) -> Read | None:
         """The next piece, if one is ready."""
         if not self.ready:
@@ -120,3 +148,17 @@ class Lane:
         self.held -= len(read.records.data)
         self.taken = read.position
         return read
+
+
+def measure(lanes: Iterable[Lane], listed_at: float | None, *, partial: bool) -> Lag:
+    """How far behind these lanes are together."""
+    lanes = tuple(lanes)
+    current = [lane.current for lane in lanes if lane.current is not None]
+    heads = [*current, *(lane.todo[-1] for lane in lanes if lane.todo)]
+    return Lag(
+        objects=sum(len(lane.todo) for lane in lanes) + len(current),
+        bytes=sum(lane.size for lane in lanes) + sum(item.size for item in current),
+        oldest=min((item.modified for item in heads), default=None),
+        listed_at=listed_at,
+        partial=partial,
+    )

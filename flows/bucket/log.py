@@ -9,22 +9,19 @@ and its missing end counts as damage. (Write under a name that begins with `.` a
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final, Literal
 
-from currents_segment.flows.bucket.lane import Lane, Read
+from currents_segment.flows.bucket.lane import Lag, Lane, Read, measure
 from currents_segment.flows.bucket.layout import Object, describe, event_type
 from currents_segment.flows.bucket.listing import WINDOW, find_folders, list_objects, types_read
 from currents_segment.flows.bucket.position import Position, begin, first_open
-from currents_segment.flows.bucket.reading import read, vanished
-from currents_segment.flows.bucket.store import FAULTS, Kind, classify, message, open_store, place
+from currents_segment.flows.bucket.reading import find, read, vanished
+from currents_segment.flows.bucket.store import FAULTS, Storage
 from currents_segment.flows.errors import FailedError, UserError
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
     from currents_segment.flows.config import Source
 
 __all__ = ["BucketLog", "Lag", "Read"]
@@ -37,25 +34,6 @@ CLOSING: Final = 1.0  # s: what close() waits for threads at the most
 def backoff(tries: int) -> float:
     """Seconds to the next try after `tries` failed ones: 0.5, 1, 2 … 30."""
     return min(0.5 * 2.0 ** min(tries - 1, 6), 30.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """What is listed and not read to its end.
-
-    Attributes:
-        objects: how many.
-        bytes: their size, the one being read counted whole.
-        oldest: when the oldest of those next in line came into the bucket, seconds since the epoch; None when there is none.
-        listed_at: when the last listing began, seconds since the epoch; None before the first.
-        partial: the listing was cut: there is more than counted.
-    """
-
-    objects: int
-    bytes: int
-    oldest: float | None
-    listed_at: float | None
-    partial: bool
 
 
 class BucketLog:
@@ -93,7 +71,7 @@ class BucketLog:
         window: int = WINDOW,
     ) -> None:
         self._source = source
-        self._log = place(source.url)
+        self._storage = Storage(source)
         self._reads = types_read(selected, everything=everything)
         self._once = once
         self._clock = clock
@@ -106,7 +84,6 @@ class BucketLog:
         self._stop = Event()
         self._hurry = Event()  # list again before the poll interval is over
         self._work: SimpleQueue[Lane | None] = SimpleQueue()
-        self._store: ObjectStore | None = None
         self._listed_at: float | None = None
         self._partial = True
         self._listed = 0  # objects that the last listing held
@@ -151,16 +128,7 @@ class BucketLog:
     def lag(self) -> Lag:
         """What is listed and not read to its end."""
         with self._lock:
-            lanes = self._lanes.values()
-            heads = [item for lane in lanes for item in (lane.current, lane.todo[-1] if lane.todo else None) if item is not None]
-            current = [lane.current.size for lane in lanes if lane.current is not None]
-            return Lag(
-                objects=sum(len(lane.todo) for lane in lanes) + len(current),
-                bytes=sum(lane.size for lane in lanes) + sum(current),
-                oldest=min((item.modified for item in heads), default=None),
-                listed_at=self._listed_at,
-                partial=self._partial,
-            )
+            return measure(self._lanes.values(), self._listed_at, partial=self._partial)
 
     @property
     def error(self) -> str | None:
@@ -178,27 +146,12 @@ class BucketLog:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    # -- threads -------------------------------------------------------------------------------------------------------------------------
-
     def _guard(self, target: Callable[[], None]) -> None:
         """A bug in a thread is raised where the log is read."""
         try:
             target()
         except BaseException as bug:  # noqa: BLE001  # whatever it is, a panic in Rust too: the flow must know
             self._bug = bug
-
-    def _opened(self) -> "ObjectStore":
-        store = self._store
-        if store is None:
-            store = self._store = open_store(self._source)
-        return store
-
-    def _hold(self, error: Exception, key: str = "") -> str:
-        """The line for a fault; the store is opened anew at the next try, so that renewed secrets count."""
-        self._store = None
-        if isinstance(error, UserError):
-            return str(error)
-        return message(classify(error, self._source.url) or Kind.OTHER, self._source.url, key)
 
     def _list_on(self) -> None:
         tries = 0
@@ -208,7 +161,7 @@ class BucketLog:
                 self._list()
             except (*FAULTS, UserError) as error:
                 tries += 1
-                line = self._hold(error)
+                line = self._storage.fault(error)
                 with self._lock:
                     self._fault = line
                 if self._once and tries >= TRIES:
@@ -217,16 +170,16 @@ class BucketLog:
                 self._stop.wait(self._pause(tries))
                 continue
             tries = 0
+            if self._stop.is_set() or (self._once and not self._partial):
+                return
             if self._partial:
                 self._hurry.wait()  # there is plenty to read: list on when little is left
-            elif self._once:
-                return
             else:
                 self._hurry.wait(self._source.poll)
 
     def _list(self) -> None:
         at = self._clock()  # of its beginning: what appears while it runs may be missed
-        store = self._opened()
+        store = self._storage.open()
         folders = find_folders(store, self._reads, self._stop.is_set)
         with self._lock:
             positions = {unit: lane.position for unit, lane in self._lanes.items()}
@@ -277,12 +230,10 @@ class BucketLog:
                     continue
                 self._step(lane)
             except (*FAULTS, UserError) as error:
-                line = self._hold(error, lane.current.key if lane.current else "")
+                line = self._storage.fault(error, lane.current.key if lane.current else "")
                 with self._lock:
-                    lane.pieces = None  # opened again from the last good place
                     lane.tries += 1
-                    lane.fault = line
-                    lane.wait = self._monotonic() + self._pause(lane.tries)
+                    lane.fail(line, self._monotonic(), self._pause(lane.tries))
                     lane.busy = False
                     if self._once and lane.tries >= TRIES:
                         self._failed = FailedError(f"source {self._source.name!r}: {line}")
@@ -294,20 +245,16 @@ class BucketLog:
         key, block, record = lane.position.reading
         if (kind := event_type(key)) and not self._reads(kind):  # its type was deselected since
             with self._lock:
-                lane.position = replace(lane.position, reading=None)
+                lane.drop()
             return False
-        try:
-            meta = self._opened().head(key)
-        except FileNotFoundError as error:
-            if classify(error, self._source.url) is not None:
-                raise
-            now = self._clock()
-            with self._lock:
-                lane.push(vanished(self._log, key, now, (block, record)), describe(key, 0, now), None)
-            return False
+        item = find(self._storage.open(), key, self._storage.url)
         with self._lock:
-            lane.current = describe(key, meta["size"], meta["last_modified"].timestamp())
-        return True
+            if item is None:
+                now = self._clock()
+                lane.push(vanished(self._storage.place, key, now, (block, record)), describe(key, 0, now), None)
+            else:
+                lane.current = item
+        return item is not None
 
     def _step(self, lane: Lane) -> None:
         """Read one piece more of the current object."""
@@ -316,7 +263,7 @@ class BucketLog:
         if lane.pieces is None:
             reading = lane.position.reading
             at = reading[1:] if reading is not None else (0, 0)
-            lane.pieces = read(self._opened(), item, url=self._source.url, log=self._log, at=at)
+            lane.pieces = read(self._storage.open(), item, url=self._storage.url, log=self._storage.place, at=at)
         piece = next(lane.pieces, None)
         with self._lock:
             if piece is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from currents_segment.codecs.chunk import Damage, Origin, Records
 from currents_segment.codecs.container import records
 from currents_segment.codecs.outcome import Outcome
-from currents_segment.flows.bucket.layout import Object, event_type
+from currents_segment.flows.bucket.layout import Object, describe, event_type
 from currents_segment.flows.bucket.store import FAULTS, classify
 
 if TYPE_CHECKING:
@@ -59,6 +59,20 @@ class Ranges:
         if "ange" not in str(error):  # "Requested range was invalid", "416 Range Not Satisfiable"
             return False
         return self._store.head(self._item.key)["size"] != self._item.size
+
+
+def find(store: "ObjectStore", key: str, url: str) -> Object | None:
+    """The object that an earlier run had begun; None when it has vanished.
+
+    By a request that has a body when it fails (HEAD has none): a missing bucket must not pass for a missing object.
+    """
+    try:
+        meta = store.get(key, options={"range": (0, 1)}).meta
+    except FileNotFoundError as error:
+        if classify(error, url) is not None:
+            raise
+        return None
+    return describe(key, meta["size"], meta["last_modified"].timestamp())
 
 
 def read(

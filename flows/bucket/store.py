@@ -107,7 +107,7 @@ def open_store(source: "Source") -> "ObjectStore":
         return from_url(source.url, config=options, client_options=client, retry_config=RETRY)  # type: ignore[call-overload,no-any-return]
     except (*FAULTS, ValueError) as error:
         reason = str(error).split("\n", 1)[0]  # no request was made: it names an option or the URL's scheme, never a value
-        raise UserError(f"source {source.name!r}: {place(source.url)}: {reason}; {REMEDY[Kind.SETTINGS]}") from None
+        raise UserError(f"{Kind.SETTINGS}: {place(source.url)}: {reason}; {REMEDY[Kind.SETTINGS]}") from None
 
 
 def classify(error: Exception, url: str) -> Kind | None:
@@ -136,3 +136,27 @@ def classify(error: Exception, url: str) -> Kind | None:
 def message(kind: Kind, url: str, key: str = "") -> str:
     """One line for an operator: what, where, remedy."""
     return f"{kind}: {place(url)}{f' ({key})' if key else ''}; {REMEDY[kind]}"
+
+
+class Storage:
+    """A source's store, opened when it is first needed, and again after a fault, so that renewed secrets count."""
+
+    def __init__(self, source: "Source") -> None:
+        self._source = source
+        self._store: ObjectStore | None = None
+        self.url = source.url
+        self.place = place(source.url)
+
+    def open(self) -> "ObjectStore":
+        """The store; raises UserError when its settings are refused."""
+        store = self._store
+        if store is None:
+            store = self._store = open_store(self._source)
+        return store
+
+    def fault(self, error: Exception, key: str = "") -> str:
+        """One line for an operator about what was raised."""
+        self._store = None
+        if isinstance(error, UserError):
+            return str(error)
+        return message(classify(error, self.url) or Kind.OTHER, self.url, key)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from currents_segment.flows.bucket.layout import HOUR, TYPE, Object, event_type, layout
 from currents_segment.flows.bucket.listing import Folders, find_folders, loose_objects, typed_objects, types_read
 from currents_segment.flows.bucket.position import begin
-from currents_segment.flows.bucket.store import FAULTS, Kind, classify, message, open_store, place
+from currents_segment.flows.bucket.store import FAULTS, Storage
 from currents_segment.flows.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def survey(
     layouts: Counter[str] = Counter()
     total = size = first_total = first_size = 0
     hours: set[int] = set()
+    storage = Storage(source)
     try:
-        store = open_store(source)
+        store = storage.open()
         folders = find_folders(store, reads)
         for item in _objects(store, folders, reads):
             types[event_type(item.key)] += 1
@@ -74,10 +75,10 @@ def survey(
             hours.add(item.hour)
             if first.wants(item):
                 first_total, first_size = first_total + 1, first_size + item.size
-    except FAULTS as error:
-        raise UserError(f"source {source.name!r}: {message(classify(error, source.url) or Kind.OTHER, source.url)}") from None
+    except (*FAULTS, UserError) as error:
+        raise UserError(f"source {source.name!r}: {storage.fault(error)}") from None
     return Survey(
-        url=place(source.url),
+        url=storage.place,
         folders=folders.typed,
         unselected=tuple(sorted({path.rpartition(TYPE)[2] for path in folders.unselected})),
         types=dict(sorted(types.items())),

@@ -1,5 +1,3 @@
-# ruff: noqa: SIM300  # expected on the left
-
 import os
 import time
 from datetime import UTC, datetime
@@ -8,7 +6,7 @@ from threading import Event
 import pytest
 
 from currents_segment.codecs.catalogue import load
-from currents_segment.flows.bucket import CLASSES, Position, listing, unit_of
+from currents_segment.flows.bucket import CLASSES, Position, listing, log, unit_of
 from currents_segment.flows.bucket.layout import stamp
 from currents_segment.flows.errors import FailedError
 
@@ -244,6 +242,51 @@ def test_a_bucket_that_is_gone_makes_no_object_vanish(bucket, open_log):
     bucket.spoil = lambda _method, _what: None
     reader.until(lambda: reader.ids == ["a"])
     assert reader.damage == []
+
+
+def test_a_bucket_that_is_gone_at_a_restart_makes_no_object_vanish(bucket, open_log):
+    """The object that was begun is held until its bucket answers, and then read on from where it was left."""
+    made = names("", 5000)
+    key = bucket.events(made, "f", sync_interval=9000)
+    first = open_log(bucket.source)
+    first.until(lambda: first.reads)
+    position = first.reads[0][1].position
+    first.log.close()
+    bucket.spoil = lambda _method, what: (404, "NoSuchBucket") if what.endswith(".avro") else None
+    rest = open_log(bucket.source, units={unit_of(key): position}, once=False)
+    rest.until(lambda: rest.log.error)
+    assert rest.log.error.startswith("no such bucket: ")
+    bucket.spoil = lambda _method, _what: None
+    taken = len(first.reads[0][1].records.data)
+    rest.until(lambda: rest.ids and rest.log.position(unit_of(key)).reading is None)
+    assert taken > 0
+    assert made[-len(rest.ids) :] == rest.ids
+    assert first.reads[0][1].records.count + len(rest.ids) == 5000
+    assert rest.damage == []
+
+
+def test_renewed_options_are_used_at_the_next_try(bucket, open_log):
+    """A wrong endpoint or credential that is mended where the options refer to needs no restart."""
+    bucket.events(["a"], "a")
+    source = bucket.source
+    right, source.options["endpoint"] = source.options["endpoint"], "http://127.0.0.1:1"
+    reader = open_log(source, once=False)
+    reader.until(lambda: reader.log.error)
+    assert reader.log.error == "unreachable: s3://shop/exports; check `endpoint`, network and DNS"
+    source.options["endpoint"] = right
+    reader.until(lambda: reader.ids == ["a"] and reader.log.error is None)
+
+
+def test_a_bug_in_a_thread_is_raised_where_the_log_is_read(folder, open_log, monkeypatch):
+    """Nothing stands still in silence: what is no fault of a store ends the process."""
+
+    def broken(*_args, **_more):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(log, "find_folders", broken)
+    reader = open_log(folder.source)
+    with pytest.raises(ZeroDivisionError):
+        reader.until(lambda: False)
 
 
 def test_a_bucket_is_read_like_a_folder(bucket, open_log):

@@ -1,5 +1,3 @@
-# ruff: noqa: SIM300  # expected on the left
-
 import pickle
 
 import pytest

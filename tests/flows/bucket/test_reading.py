@@ -1,5 +1,3 @@
-# ruff: noqa: SIM300  # expected on the left
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,5 +1,3 @@
-# ruff: noqa: SIM300  # expected on the left
-
 from datetime import UTC, datetime
 
 import pytest
