@@ -1,4 +1,5 @@
 """Compiles every loop with the types that a run uses, so that an image holds the machine code and a start need not wait for it."""
+# ruff: noqa: INP001  # a script of the image, no part of the package
 
 import sys
 
@@ -14,4 +15,6 @@ Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(ids, slot=1)
 
 loops = {name: loop for name, loop in vars(kernels).items() if isinstance(loop, Dispatcher)}
 if missed := [name for name, loop in loops.items() if not loop.signatures]:
-    sys.exit(f"deploy/compile.py compiles nothing of flows/kernels.py for: {', '.join(missed)}; call it there with the types that a run uses")
+    sys.exit(
+        f"deploy/compile.py compiles nothing of flows/kernels.py for: {', '.join(missed)}; call it there with the types that a run uses"
+    )
