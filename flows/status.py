@@ -92,6 +92,7 @@ class Status(TypedDict):
     dedup: Dedup
 
 
+NOTHING: Final[Restored] = {"received": 0, "outcomes": {}}
 Term = tuple[str, str, str, int]  # sign, state, reason, events
 
 
@@ -116,6 +117,11 @@ def fresh(workspace: str) -> Connector:
         "lag": {"objects": 0, "bytes": 0, "oldest": None, "listed_at": None, "error": None},
         "unknown": {},
     }
+
+
+def base(connector: Connector) -> Restored:
+    """What the ledger held when the process took it over: what is counted from here has happened since the start of the process."""
+    return connector.get("restored", NOTHING)
 
 
 def imbalance(connector: Connector) -> int:

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from currents_segment.codecs.outcome import Outcome
-from currents_segment.flows.status import HEALTHS, PHASES, Connector, Restored, Status, imbalance
+from currents_segment.flows.status import HEALTHS, NOTHING, PHASES, Connector, Restored, Status, base, imbalance
 
 PREFIX: Final = "currents_segment_"
 SECONDS: Final = (
@@ -30,8 +30,6 @@ SECONDS: Final = (
     60.0,
 )  # s: Segment answers in about 0.1; 30 is the default time-out
 EVENTS: Final = (1, 10, 50, 100, 250, 500, 1000, 1500, 2000, 2500)  # Segment takes at most 2,500 in a request
-
-NOTHING: Final[Restored] = {"received": 0, "outcomes": {}}
 
 Value = tuple[tuple[str, ...], float | None]
 """The values of a metric's own labels, and the number; None: there is nothing to say, and no sample."""
@@ -143,23 +141,17 @@ def _one(field: Callable[[Connector], float | None]) -> Callable[[Connector, flo
     return lambda connector, _at: (((), field(connector)),)
 
 
-def _outcomes(connector: Connector, base: Restored) -> Iterator[Value]:
+def _outcomes(connector: Connector, start: Restored) -> Iterator[Value]:
     """Every outcome, 0 included: a rate needs a sample from before the first event."""
     for outcome in Outcome:
-        yield (outcome.state.value, outcome.reason), connector["outcomes"].get(outcome.value, 0) - base["outcomes"].get(outcome.value, 0)
+        yield (outcome.state.value, outcome.reason), connector["outcomes"].get(outcome.value, 0) - start["outcomes"].get(outcome.value, 0)
 
 
-def _base(connector: Connector) -> Restored:
-    """Where this process's counters start: the ledger outlives the process, a counter must not.
-
-    After a crash the ledger steps back a little; Prometheus would read the step as a restart from 0 and report the whole ledger as new events.
-    """
-    return connector.get("restored", NOTHING)
-
-
+# The ledger outlives the process, a counter must not: after a crash the ledger steps back a little; Prometheus would read the step as a
+# restart from 0 and report the whole ledger as new events. Hence counters from `base` on, and the ledger as gauges.
 CONNECTOR: Final = (
-    Spec("counter", "received", "Events received since the process started.", _one(lambda c: c["received"] - _base(c)["received"])),
-    Spec("counter", "events", "Events that ended since the process started.", lambda c, _: _outcomes(c, _base(c)), ("state", "reason")),
+    Spec("counter", "received", "Events received since the process started.", _one(lambda c: c["received"] - base(c)["received"])),
+    Spec("counter", "events", "Events that ended since the process started.", lambda c, _: _outcomes(c, base(c)), ("state", "reason")),
     Spec("gauge", "ledger_received_events", "Events received, by the ledger.", _one(lambda c: c["received"])),
     Spec(
         "gauge",

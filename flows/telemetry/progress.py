@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from currents_segment.codecs.outcome import Outcome, State
-from currents_segment.flows.status import Connector, Health, Status, imbalance
+from currents_segment.flows.status import Connector, Health, Status, base, imbalance
 from currents_segment.flows.telemetry import words
 
 PER_SECOND: Final = 4  # drawings: the eye wants no more, and each asks for a document
@@ -70,7 +70,8 @@ class Progress:
 
     def _rates(self, document: Status) -> dict[str, float]:
         """Events received a second by connector, the mean over the last `OVER` seconds."""
-        now, counts = self._clock(), {name: connector["received"] for name, connector in document["connectors"].items()}
+        now = self._clock()
+        counts = {name: connector["received"] - base(connector)["received"] for name, connector in document["connectors"].items()}
         self._seen.append((now, counts))
         while len(self._seen) > 2 and now - self._seen[1][0] >= OVER:  # noqa: PLR2004 - the two that span the time
             self._seen.popleft()

@@ -91,6 +91,16 @@ def test_rate(document):
     assert rates == [None, 100, 100, 1400 / 6, 1200 / 6]
 
 
+def test_rate_after_a_restart(document):
+    """What an earlier run received is not taken for a burst when the ledger comes back."""
+    times = iter([0.0, 1.0])
+    progress = Progress(lambda: document, console=Console(file=io.StringIO()), clock=lambda: next(times))
+    before = {"received": 0, "restored": {"received": 0, "outcomes": {}}}
+    progress._rates(document | {"connectors": {"crm": document["connectors"]["crm"] | before}})
+    document["connectors"]["crm"] |= {"received": 1_000_050, "restored": {"received": 1_000_000, "outcomes": {}}}
+    assert progress._rates(document)["crm"] == 50
+
+
 def test_imbalance(document):
     """A ledger that does not add up is shouted in place of the health."""
     document["connectors"]["crm"]["received"] += 2
