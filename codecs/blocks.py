@@ -176,7 +176,7 @@ class Container:
 
     def _unpacked(self, index: int, header: Header, count: int, believed: int, data: bytes) -> Block | Broken:
         try:
-            datums = unpack(header.codec, data)
+            datums = unpack(header.codec, data) if data else b""
         except CompressionError as error:
             return Broken(index, Outcome.BAD_FRAME, str(error), believed, data[:RAW_KEPT], len(data))
         if count > len(datums) or (datums and not count):

@@ -15,6 +15,8 @@ MAX_BLOCK: Final = (
 )  # bytes, before and after: writers make blocks of 16 to 64 KB, a few of megabytes. A bomb ends here, not in the memory
 _SNAPPY_GAIN: Final = 32  # no snappy stream unpacks to more than 22 times its size: a copy of 64 bytes takes 3
 
+_XZ_MEMORY: Final = 128 << 20  # bytes: the largest preset of xz needs 65 MB to unpack
+
 
 class CompressionError(ValueError):
     """A block cannot be unpacked; the message says why."""
@@ -66,13 +68,14 @@ def _framed(decompressor: Callable[[], Any]) -> Callable[[bytes], bytes]:
     def unpack_frames(data: bytes) -> bytes:
         pieces: list[bytes] = []
         room = MAX_BLOCK + 1
-        while data and room > 0:
+        while room > 0:
             stream = decompressor()
             pieces.append(stream.decompress(data, room))
             room -= len(pieces[-1])
             if not stream.eof and room > 0:
                 raise EOFError
-            data = stream.unused_data
+            if not (data := stream.unused_data):
+                break
         return b"".join(pieces)
 
     return unpack_frames
@@ -84,5 +87,5 @@ CODECS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "snappy": _snappy,
     "zstandard": _framed(zstd.ZstdDecompressor),
     "bzip2": _framed(bz2.BZ2Decompressor),
-    "xz": _framed(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_BLOCK)),
+    "xz": _framed(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)),
 }
