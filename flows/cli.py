@@ -4,7 +4,11 @@ import sys
 
 import typer
 
+from currents_segment.flows.commands.compare import compare
 from currents_segment.flows.commands.run import run
+from currents_segment.flows.commands.simulate_currents import simulate_currents
+from currents_segment.flows.commands.simulate_segment import simulate_segment
+from currents_segment.flows.commands.status import status
 from currents_segment.flows.errors import UserError
 
 app = typer.Typer(
@@ -16,6 +20,13 @@ app = typer.Typer(
     help="Braze Currents to Segment: every event ends in exactly one counted state, and what did not arrive can be shown, explained and sent again.",
 )
 app.command("run")(run)
+app.command("status")(status)
+app.command("compare")(compare)
+
+simulate = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Stand-ins for both ends, to try a set-up without Braze and without Segment.")
+simulate.command("currents")(simulate_currents)
+simulate.command("segment")(simulate_segment)
+app.add_typer(simulate, name="simulate")
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ class Known:
         self._insert(ids, slot)
 
     def _span(self) -> int:
-        return min(self.window.span, self._now - self._cut - 1)
+        return self.window.span if self._cut < 0 else min(self.window.span, self._now - self._cut - 1)
 
     def _advance(self, slot: int) -> None:
         if slot <= self._now:

@@ -119,6 +119,8 @@ class Driver:
                 if self._key.changed():
                     self._log.info("connector.key_replaced")
                     self.health = rekeyed(self.health)
+                    for lane in self.lanes.values():
+                        lane.hurry()
                 self._warn(now)
             self._expire(now)
             if now < self.health.wait_until:
@@ -192,7 +194,8 @@ class Driver:
             case Done():
                 self._slots[lane.slot].delivered(self.connector.name, batch.pieces)
             case Again(at=at, tries=tries, with_retry_count=with_retry_count):
-                self._failed(batch, now, result)
+                if with_retry_count:  # else only the header was wrong
+                    self._failed(batch, now, result)
                 batch.at, batch.tries, batch.with_retry_count = at, tries, with_retry_count and batch.with_retry_count
                 lane.back(batch)
             case Hold(at=at):

@@ -102,6 +102,11 @@ class Lane:
         """To the head of the lane, in order."""
         self.retries[:0] = batches
 
+    def hurry(self) -> None:
+        """Whatever held the retries back is over: send them now."""
+        for batch in self.retries:
+            batch.at = 0.0
+
     def expire(self, expired: Callable[[Piece], bool]) -> list[Piece]:
         """Take out the pieces that have expired; what a request carries now is left alone."""
         gone: list[Piece] = []

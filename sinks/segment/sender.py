@@ -59,6 +59,8 @@ class Sender(threading.Thread):
         if self.is_alive():
             self._loop.call_soon_threadsafe(self._quit.set)
             self.join(timeout)
+        elif not self._loop.is_closed():  # it was never started
+            self._loop.close()
 
     def _wake(self, connectors: tuple[str, ...]) -> None:
         for name in connectors:
