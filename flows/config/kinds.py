@@ -86,9 +86,8 @@ def _email(value: str) -> str:
     return value
 
 
-Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-]  # a label of metrics and a folder's name; part of messageIds, which have 99 characters
+# A label of metrics, the name of a folder, a part of messageIds.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Folder = Annotated[Path, PlainValidator(_folder), WithJsonSchema({"type": "string"})]
 Place = Annotated[str, PlainValidator(_place), WithJsonSchema({"type": "string"})]
 Secret = Annotated[

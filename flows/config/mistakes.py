@@ -71,12 +71,12 @@ def _sentence(error: ErrorDetails, place: Place) -> str:
 
 def _kind(value: object) -> str:
     """What a value is, without saying its value: it may be a secret in the wrong place."""
-    return (
-        "empty"
-        if value is None
-        else "a mapping"
-        if isinstance(value, Mapping)
-        else "a list"
-        if isinstance(value, list)
-        else "a single value"
-    )
+    match value:
+        case None:
+            return "empty"
+        case Mapping():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return "a single value"

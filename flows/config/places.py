@@ -34,9 +34,14 @@ def plain(path: Path) -> Path:
     return Path(os.path.normpath(path))
 
 
+def within(one: str, other: str) -> bool:
+    """Whether one of two places, in normal form, is the other or lies in it."""
+    return f"{one}/".startswith(f"{other}/")
+
+
 def overlap(one: str, other: str) -> bool:
-    """Whether one of two places, in normal form, is within the other."""
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+    """Whether one of two places lies in the other."""
+    return within(one, other) or within(other, one)
 
 
 def web(value: object) -> str:

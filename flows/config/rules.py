@@ -8,16 +8,14 @@ from typing import Any, Final
 from currents_segment.flows.config import places
 from currents_segment.flows.config.document import Mistake, Place
 
-_SECRET_OPTION: Final = re.compile(
-    r"(secret|password|token|sas|signature|credential|(account|access|master|encryption|service_account|private)_key$)(?!.*(_file|_path|_uri|_url)$)",
-    re.IGNORECASE,
-)
+_SECRET_OPTION: Final = re.compile(r"(secret|password|token|(account|access|sas)_key$)(?!.*_(file|path|uri|url)$)", re.IGNORECASE)
 
 
 def broken(data: Any, folder: Path) -> Iterator[Mistake]:
     """Every rule between parts that the file breaks; parts of the wrong shape are passed over, the models report them."""
     yield from _names(data)
     yield from _sources(data, folder)
+    yield from _outputs(data, folder)
     yield from _raw_ids(data)
     yield from _literal_secrets(data)
 
@@ -40,27 +38,48 @@ def _names(data: Any) -> Iterator[Mistake]:
     for place, _ in _parts(data, "connectors"):
         name = str(place[-1])
         if name in seen:
-            yield Mistake(place, f"has the name of {'.'.join(map(str, seen[name]))}: give it another, metrics and state go by it")
+            yield Mistake(place, f"has the name of {_path(seen[name])}: give it another, metrics and state go by it")
         seen.setdefault(name, place)
 
 
 def _sources(data: Any, folder: Path) -> Iterator[Mistake]:
     seen: list[tuple[str, str, Place]] = []
-    for place, source in _parts(data, "sources"):
-        try:
-            url = places.normal(source.get("url"), folder)
-        except ValueError:
-            continue  # the models report it
-        options = source.get("options")
-        server = next((str(value) for key, value in options.items() if "endpoint" in str(key)), "") if isinstance(options, Mapping) else ""
+    for place, url, source in _placed(data, folder):
+        server = next((str(value) for key, value in _items(source, "options") if "endpoint" in key), "")
         for other_url, other_server, other in seen:
             if server == other_server and places.overlap(url, other_url):
-                yield Mistake(
-                    (*place, "url"),
-                    f"overlaps {'.'.join(map(str, other))}.url: name the folder of one integration in each, or events are sent twice",
-                )
+                reason = f"overlaps {_path(other)}: name the folder of one integration in each, or events are sent twice"
+                yield Mistake(place, reason)
                 break
         seen.append((url, server, place))
+
+
+def _outputs(data: Any, folder: Path) -> Iterator[Mistake]:
+    """What a run writes must not lie where it reads."""
+    for key, default in (("state", "state"), ("dead_letters", None)):
+        written = _url(data.get(key, default), folder) if isinstance(data, Mapping) else None
+        for place, url, _ in _placed(data, folder):
+            if written is not None and places.within(written, url):
+                yield Mistake((key,), f"lies within {_path(place)}: its files would be read as events; choose a place beside it")
+                break
+
+
+def _placed(data: Any, folder: Path) -> Iterator[tuple[Place, str, Mapping[str, Any]]]:
+    """Sources with the places of their URLs, and the URLs in normal form; those that have none are passed over."""
+    for place, source in _parts(data, "sources"):
+        if (url := _url(source.get("url"), folder)) is not None:
+            yield (*place, "url"), url, source
+
+
+def _url(text: object, folder: Path) -> str | None:
+    try:
+        return places.normal(text, folder)
+    except ValueError:  # the models report it
+        return None
+
+
+def _path(place: Place) -> str:
+    return ".".join(map(str, place))
 
 
 def _raw_ids(data: Any) -> Iterator[Mistake]:

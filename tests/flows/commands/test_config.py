@@ -1,3 +1,4 @@
+# expected on the left
 """`config schema`, as typed."""
 
 import json
@@ -15,6 +16,6 @@ APP.command()(schema)
 def test_the_schema_is_printed_for_editors():
     """Standard output is one JSON document and nothing else, so that it can be redirected into a file."""
     result = CliRunner().invoke(APP)
-    assert result.exit_code == 0
+    assert 0 == result.exit_code
     assert schema_for_editors() == json.loads(result.stdout)
     assert not result.stderr

@@ -1,3 +1,4 @@
+# expected on the left
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_scalars(expected, text):
 
 def test_keys_are_text():
     """Keys are the text that stands in the file, whatever it looks like."""
-    assert parse("1: 1\ntrue: 2\non: 3", FILE).data == {"1": 1, "true": 2, "on": 3}
+    assert {"1": 1, "true": 2, "on": 3} == parse("1: 1\ntrue: 2\non: 3", FILE).data
 
 
 def test_every_place_has_its_line():
@@ -51,20 +52,20 @@ def test_every_place_has_its_line():
     document = parse("a:\n  b:\n    - x\n    - c: 1\n", FILE)
     lines = {("a",): 1, ("a", "b"): 2, ("a", "b", 0): 3, ("a", "b", 1): 4, ("a", "b", 1, "c"): 4}
     assert lines == {place: document.line(place) for place in lines}
-    assert document.line(("a", "b", 7, "missing")) == 2
-    assert document.line(("nowhere",)) == 1
+    assert 2 == document.line(("a", "b", 7, "missing"))
+    assert 1 == document.line(("nowhere",))
 
 
 def test_a_key_written_twice_is_a_mistake():
     """YAML keeps the last of two equal keys in silence; here both lines are named."""
-    assert mistakes("a:\n  b: 1\n  b: 2\n") == ["x.yaml:3: a.b: is written twice (first on line 2): keep one of them"]
+    assert ["x.yaml:3: a.b: is written twice (first on line 2): keep one of them"] == mistakes("a:\n  b: 1\n  b: 2\n")
 
 
 def test_settings_can_be_repeated_by_merging():
     """`<<` brings another mapping's entries, and gives way to those written beside it, wherever they stand."""
-    assert parse("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n", FILE).data == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}}
-    assert parse("- &a {x: 1}\n- &b {x: 2, z: 4}\n- {y: 3, <<: [*a, *b]}", FILE).data[2] == {"x": 1, "y": 3, "z": 4}
-    assert mistakes("a: &a {x: 1}\nb: {<<: *a, x: 2}") == []
+    assert {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}} == parse("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\n", FILE).data
+    assert {"x": 1, "y": 3, "z": 4} == parse("- &a {x: 1}\n- &b {x: 2, z: 4}\n- {y: 3, <<: [*a, *b]}", FILE).data[2]
+    assert [] == mistakes("a: &a {x: 1}\nb: {<<: *a, x: 2}")
 
 
 @pytest.mark.parametrize(

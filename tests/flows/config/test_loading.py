@@ -1,3 +1,4 @@
+# expected on the left
 from pathlib import Path
 from textwrap import indent
 
@@ -58,7 +59,7 @@ def test_defaults_serve(tmp_path):
     source, connector = config.workspaces["shop"].sources["currents"], config.connectors["shop"]
     assert (path, tmp_path / "state", f"file://{tmp_path}/state/dead-letters") == (config.path, config.state, config.dead_letters)
     assert (Http(host="127.0.0.1", port=8321), 1.0) == (config.http, config.epoch)
-    assert (config.dedup.window, config.dedup.max_ids) == (86_400.0, 100_000_000)
+    assert (86_400.0, 100_000_000) == (config.dedup.window, config.dedup.max_ids)
     assert ("currents", "shop", f"file://{tmp_path}/in", 60.0, 21_600.0, {}) == (
         source.name,
         source.workspace,
@@ -67,18 +68,18 @@ def test_defaults_serve(tmp_path):
         source.late,
         source.options,
     )
-    assert (connector.name, connector.workspace, connector.write_key.reference, connector.write_key.read()) == (
+    assert (
         "shop",
         "shop",
         "env:TEST_KEY",
         "sk-live-123",
-    )
-    assert (connector.region, connector.endpoint) == ("eu", "https://events.eu1.segmentapis.com/v1/batch")
-    assert (connector.anonymous_users, connector.start, connector.expire_after) == (False, "earliest", 172_800.0)
-    assert (connector.message_id, connector.unknown_fields, connector.integrations) == ("namespaced", "pass", None)
+    ) == (connector.name, connector.workspace, connector.write_key.reference, connector.write_key.read())
+    assert ("eu", "https://events.eu1.segmentapis.com/v1/batch") == (connector.region, connector.endpoint)
+    assert (False, "earliest", 172_800.0) == (connector.anonymous_users, connector.start, connector.expire_after)
+    assert ("namespaced", "pass", None) == (connector.message_id, connector.unknown_fields, connector.integrations)
     limits = connector.limits
-    assert (limits.requests_per_second, limits.in_flight, limits.timeout) == (50.0, 8, 30.0)
-    assert (limits.batch_size, limits.batch_events, limits.batch_age) == (475_000, 2500, 1.0)
+    assert (50.0, 8, 30.0) == (limits.requests_per_second, limits.in_flight, limits.timeout)
+    assert (475_000, 2500, 1.0) == (limits.batch_size, limits.batch_events, limits.batch_age)
 
 
 def test_what_is_written_is_what_holds(tmp_path):
@@ -93,11 +94,11 @@ def test_what_is_written_is_what_holds(tmp_path):
     )
     config = load(path)
     assert (Path("/var/lib/state"), "s3://dead/letters", None, 0.5) == (config.state, config.dead_letters, config.http, config.epoch)
-    assert (config.dedup.window, config.dedup.max_ids) == (172_800.0, 5_000_000)
+    assert (172_800.0, 5_000_000) == (config.dedup.window, config.dedup.max_ids)
     options = config.workspaces["shop"].sources["currents"].resolved_options()
-    assert options == {"region": "eu-west-1", "port": "1", "allow_http": "true", "secret_access_key": "s3cret"}
+    assert {"region": "eu-west-1", "port": "1", "allow_http": "true", "secret_access_key": "s3cret"} == options
     connector = config.connectors["shop"]
-    assert (connector.limits.batch_age, connector.limits.in_flight, connector.endpoint) == (0.01, 2, "http://127.0.0.1:1/v1/batch")
+    assert (0.01, 2, "http://127.0.0.1:1/v1/batch") == (connector.limits.batch_age, connector.limits.in_flight, connector.endpoint)
 
 
 def test_selection_is_in_canonical_types(tmp_path):
@@ -123,7 +124,7 @@ def test_a_profile_is_what_the_decoder_knows_of_a_connector(tmp_path):
         Profile("shop", "shop", config.connectors["shop"].selected, False, names, integration_name="shop") == profile
     )  # as the record has it
     path.write_text(file(CONNECTOR + "integration_name: Shop to Segment\n"))
-    assert load(path).profile("shop").integration_name == "Shop to Segment"
+    assert "Shop to Segment" == load(path).profile("shop").integration_name
 
 
 def test_a_configuration_does_not_change(tmp_path):
@@ -231,12 +232,12 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(mistakes):
         ),
     )
     lines = mistakes(text)
-    assert [int(line.split(":")[1]) for line in lines] == [8, 12, 15, 17, 19, 21, 21, 22, 22, 22, 22, 22, 23]
+    assert [8, 12, 15, 17, 19, 21, 21, 22, 22, 22, 22, 22, 23] == [int(line.split(":")[1]) for line in lines]
     assert not [line for line in lines if "sk-live" in line]
 
 
 def test_secrets_need_not_be_there_where_only_the_file_is_checked(mistakes):
     """Without secrets, a reference is enough; what is not a reference is still a mistake."""
     text = file(CONNECTOR.replace("TEST_KEY", "TEST_NONE")) + "epoch: 0s"
-    assert len(mistakes(text)) == 2
-    assert mistakes(text, secrets=False) == ['c.yaml:12: epoch: "0s" is out of bounds: from 100ms to 1m']
+    assert 2 == len(mistakes(text))
+    assert ['c.yaml:12: epoch: "0s" is out of bounds: from 100ms to 1m'] == mistakes(text, secrets=False)

@@ -1,3 +1,4 @@
+# expected on the left
 import re
 
 import pytest
@@ -81,7 +82,7 @@ def test_durations_add_up(hours, minutes, seconds):
 def test_bounds_are_repeated_as_written():
     """A quantity out of bounds is told the bounds in the units that people write."""
     bounded = Quantity(duration, "1s", "5m", {})
-    assert bounded.read("5m") == 300
+    assert 300 == bounded.read("5m")
     with pytest.raises(WrongValueError, match=r'^"6m" is out of bounds: from 1s to 5m$'):
         bounded.read("6m")
 

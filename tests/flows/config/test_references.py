@@ -1,3 +1,4 @@
+# expected on the left
 import pytest
 
 from currents_segment.flows.config import SecretRef
@@ -9,18 +10,18 @@ def test_a_variable_is_read_at_each_use(monkeypatch):
     """`env:NAME` is the variable's value now, without white space around it."""
     secret = SecretRef("env:TEST_KEY")
     monkeypatch.setenv("TEST_KEY", " one\n")
-    assert secret.read() == "one"
+    assert "one" == secret.read()
     monkeypatch.setenv("TEST_KEY", "two")
-    assert secret.read() == "two"
+    assert "two" == secret.read()
 
 
 def test_a_file_is_read_at_each_use(tmp_path):
     """`file:PATH` is relative to the configuration's folder and read again each time, so that a rotated key needs no restart."""
     secret = SecretRef.parse("file:key", tmp_path)
     (tmp_path / "key").write_text("one\n")
-    assert secret.read() == "one"
+    assert "one" == secret.read()
     (tmp_path / "key").write_text("two\n")
-    assert secret.read() == "two"
+    assert "two" == secret.read()
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,10 @@ def test_a_secret_in_place_of_a_reference_is_never_shown(text, tmp_path):
     """What is not a reference may be the secret itself, so it is not repeated."""
     with pytest.raises(WrongValueError) as caught:
         SecretRef.parse(text, tmp_path)
-    assert str(caught.value) == "is not a reference: write env:NAME or file:PATH, never the secret itself"
+    assert "is not a reference: write env:NAME or file:PATH, never the secret itself" == str(caught.value)
 
 
 def test_a_secret_does_not_show_in_its_repr(monkeypatch):
     """Logs of a configuration show where secrets are, not what they are."""
     monkeypatch.setenv("TEST_KEY", "sk-live-123")
-    assert repr(SecretRef("env:TEST_KEY")) == "SecretRef(reference='env:TEST_KEY')"
+    assert "SecretRef(reference='env:TEST_KEY')" == repr(SecretRef("env:TEST_KEY"))

@@ -1,3 +1,4 @@
+# expected on the left
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ def rules(text):
 def test_connectors_have_different_names():
     """Metrics, state and messageIds go by a connector's name, so it is unique in the whole file."""
     text = "workspaces:\n  a: {connectors: {x: {}, y: {}}}\n  b:\n    connectors:\n      x: {}\n"
-    assert rules(text) == [
+    assert [
         "c.yaml:5: workspaces.b.connectors.x: has the name of workspaces.a.connectors.x: give it another, metrics and state go by it"
-    ]
+    ] == rules(text)
 
 
 @pytest.mark.parametrize("other", ["s3://b/p", "s3://b/p/", "s3://b/p/deeper", "s3://b"])
@@ -31,7 +32,7 @@ def test_sources_do_not_overlap_in_a_workspace(other):
 def test_sources_do_not_overlap_between_workspaces():
     """Deduplication ends at the workspace: the same source in two would send everything twice."""
     text = "workspaces:\n  a: {sources: {x: {url: ./in}}}\n  b: {sources: {x: {url: /etc/in}}}\n"
-    assert len(rules(text)) == 1
+    assert 1 == len(rules(text))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,10 @@ def test_sources_do_not_overlap_between_workspaces():
         "workspaces: {a: {sources: {x: {url: s3://b/p, options: {region: eu, access_key_id: AK, token_file: /x}}}}}",
         "workspaces: {a: {sources: {x: {url: s3://b/p, options: {secret_access_key: env:X, session_token: file:Y}}}}}",
         "workspaces: {a: {sources: [x], connectors: 7}, b: null}",
+        "workspaces: {a: {sources: {x: {url: s3://b/p}}}}\ndead_letters: s3://b/dead",
+        "workspaces: {a: {sources: {x: {url: s3://b/p/q}}}}\ndead_letters: s3://b/p",
+        "state: 7\ndead_letters: ftp://x/y\nworkspaces: {a: {sources: {x: {url: 7}}}}",
+        "state: [x]\ndead_letters: {}\nworkspaces: {a: {sources: {x: {url: [7]}}}}",
         "workspaces: 7",
         "7",
         "",
@@ -50,7 +55,32 @@ def test_sources_do_not_overlap_between_workspaces():
 )
 def test_what_breaks_no_rule(text):
     """Neighbours, other servers, references and parts of the wrong shape (which the models report) break none of these rules."""
-    assert rules(text) == []
+    assert [] == rules(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        ("dead_letters", "s3://b/p/dead"),
+        ("dead_letters", "s3://b/p"),
+        ("dead_letters", "./in/dead"),
+        ("state", "./in"),
+        ("state", "/etc/in/x"),
+    ],
+)
+def test_nothing_is_written_where_events_are_read(key, written):
+    """State and dead letters within a source would be read as events, and dead letters would breed dead letters."""
+    text = f"workspaces: {{a: {{sources: {{x: {{url: s3://b/p}}, y: {{url: ./in}}}}}}}}\n{key}: {written}\n"
+    source = "x" if written.startswith("s3") else "y"
+    expected = (
+        f"c.yaml:2: {key}: lies within workspaces.a.sources.{source}.url: its files would be read as events; choose a place beside it"
+    )
+    assert [expected] == rules(text)
+
+
+def test_the_default_state_is_checked_too():
+    """A source that is the configuration's own folder holds the state folder."""
+    assert 1 == len(rules("workspaces: {a: {sources: {x: {url: .}}}}"))
 
 
 def test_raw_ids_go_to_one_connector_of_a_workspace():
