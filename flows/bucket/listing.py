@@ -101,14 +101,16 @@ def list_objects(
     window: int = WINDOW,
 ) -> Listing:
     """The objects that `wants` says are to be read, from the hour `since` on; cut at about `window`, the oldest first."""
-    limit = max(LEAST, window // max(1, len(folders.typed) + len(folders.loose)))
+    streams = [typed_objects(store, folder, since) for folder in folders.typed]
+    streams += [loose_objects(store, folder, reads) for folder in folders.loose]
+    limit = max(LEAST, window // max(1, len(streams)))
     kept = [item for item in folders.found if wants(item)]
     whole: int | None = None
-    for folder in (*folders.typed, *folders.loose):
-        stream = typed_objects(store, folder, since) if folder in folders.typed else loose_objects(store, folder, reads)
+    for stream in streams:
         some, cut = _oldest(stream, wants, limit, stopped)
         kept.extend(some)
-        whole = cut if whole is None or cut is None else min(whole, cut)
+        if cut is not None:  # one folder that was cut is enough: later hours of all folders wait
+            whole = cut if whole is None else min(whole, cut)
     if whole is not None:
         kept = [item for item in kept if item.hour <= whole]
     kept.sort(key=lambda item: item.order)
