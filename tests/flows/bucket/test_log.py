@@ -122,10 +122,10 @@ def test_a_restart_at_any_position_loses_and_doubles_nothing(folder, open_log):
 
 
 @pytest.mark.parametrize("dense", [{OPEN}, {CLICK}, {OPEN, CLICK}])
-@pytest.mark.parametrize("remote", [False, True])
-def test_a_huge_backlog_is_listed_piece_by_piece(folder, bucket, open_log, monkeypatch, dense, remote):
+@pytest.mark.parametrize("where", ["folder", "bucket"])
+def test_a_huge_backlog_is_listed_piece_by_piece(request, open_log, monkeypatch, dense, where):
     """With more objects than a listing may hold, the oldest come first, and all come, whichever folder was cut."""
-    place, expected = bucket if remote else folder, []
+    place, expected = request.getfixturevalue(where), []
     for n in range(40):
         for kind in (OPEN, CLICK):
             if kind in dense or n % 20 == 19:
