@@ -1,9 +1,9 @@
 """`compare`: what Segment kept against the expected outcome of a simulated export."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,6 +11,8 @@ from currents_segment.flows.errors import FailedError, UserError
 
 if TYPE_CHECKING:
     from currents_segment.flows.simulate.compare import Verdict
+
+_WEB: Final = ("http://", "https://")
 
 
 def compare(
@@ -57,6 +59,8 @@ def compare(
                 typer.echo(f"  {kind}: {example}")
     for line in ledger:
         typer.echo(line)
+    if view.startswith(_WEB):
+        typer.echo(_sent_again(view))
     if ledger or not all(verdict.equal for verdict in verdicts.values()):
         raise typer.Exit(1)
 
@@ -66,14 +70,34 @@ def _line(name: str, verdict: "Verdict") -> str:
     return f"{name}: {sums} missing={verdict.missing:,} spurious={verdict.spurious:,} corrupted={verdict.corrupted:,} repeated={verdict.repeated:,}"
 
 
-def _sources(pairs: Sequence[str], connectors: object) -> dict[str, str]:
+def _sent_again(view: str) -> str:
+    """What the double received beyond what it kept: no difference by itself, since a crash or a lost answer may make it right."""
+    import httpx  # noqa: PLC0415
+
+    try:
+        total = httpx.get(f"{_double(view)}/summary", timeout=60).raise_for_status().json()["total"]
+    except httpx.HTTPError as fault:
+        raise FailedError(f"--view {view}: the summary cannot be read: {fault}") from None
+    again, refused = total["duplicates"], sum(total["refused"].values())
+    kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in again.items())
+    return (
+        f"Segment received {total['received']:,} messages, dropped {sum(again.values()):,} as sent again ({kinds}) and refused {refused:,}"
+    )
+
+
+def _double(view: str) -> str:
+    """The double's own pages."""
+    return f"{view.rstrip('/').removesuffix('/_double/view')}/_double"
+
+
+def _sources(pairs: Sequence[str], connectors: Container[str]) -> dict[str, str]:
     """Connector by the name of the double's source."""
     found = {}
     for pair in pairs:
         connector, equals, source = pair.partition("=")
         if not equals:
             raise UserError(f"--source {pair}: write it as CONNECTOR=SOURCE")
-        if connector not in connectors:  # type: ignore[operator]
+        if connector not in connectors:
             raise UserError(f"--source {pair}: the expected outcome has no connector {connector}")
         found[source] = connector
     return found
@@ -94,14 +118,14 @@ def _lines(view: str) -> Iterator[Iterator[bytes]]:
     """The view, line by line, however long it is."""
     import httpx  # noqa: PLC0415
 
-    if not view.startswith(("http://", "https://")):
+    if not view.startswith(_WEB):
         try:
             with Path(view).open("rb") as file:
                 yield (line for line in file if line.strip())
         except OSError as fault:
             raise UserError(f"--view {view}: cannot be read: {fault.strerror}") from None
         return
-    url = view if view.rstrip("/").endswith("/_double/view") else f"{view.rstrip('/')}/_double/view"
+    url = f"{_double(view)}/view"
     try:
         with httpx.stream("GET", url, timeout=60) as answer:
             if answer.status_code != httpx.codes.OK:
@@ -117,10 +141,8 @@ def _ledger(status: str) -> dict[str, Any]:
     import orjson  # noqa: PLC0415
 
     try:
-        if status.startswith(("http://", "https://")):
-            body = httpx.get(status, timeout=60).raise_for_status().content
-        else:
-            body = Path(status).read_bytes()
+        served = status.startswith(_WEB)
+        body = httpx.get(status, timeout=60).raise_for_status().content if served else Path(status).read_bytes()
         connectors: dict[str, Any] = orjson.loads(body)["connectors"]
     except httpx.HTTPError as fault:
         raise FailedError(f"--status {status}: cannot be read: {fault}") from None

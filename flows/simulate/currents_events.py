@@ -95,6 +95,6 @@ class Stream:
             case "strange":
                 record[self._free[version]] = self._rng.choice(values.STRANGE)
             case "long":
-                record[self._free[version]] = self._rng.choice(("x", "long text ", "ß")) * (values.LONG // 10)
+                record[self._free[version]] = self._rng.choice(("long text ", "ß" * 10)) * (values.LONG // 10)
             case _:
                 record[self._free[version]] = "too large " * (values.OVERSIZE // 10)

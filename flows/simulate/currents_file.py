@@ -4,7 +4,7 @@ What may be read from a damaged file must not depend on the reader's cleverness:
 an intact sync marker where its header says, or by the end of the file.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import md5
 from io import BytesIO
@@ -63,12 +63,11 @@ class Container:
 def pack(schema: dict[str, Any], records: Sequence[dict[str, Any]], codec: Codec, block: int, name: str) -> Container:
     """The records as a file of blocks of `block` events each; the same arguments give the same bytes (`name` decides the sync marker)."""
     out = BytesIO()
-    writer = Writer(
-        out, parse_schema(schema), codec=codec, sync_interval=_WHOLE, sync_marker=md5(name.encode(), usedforsecurity=False).digest()
-    )
+    sync = md5(name.encode(), usedforsecurity=False).digest()
+    writer = Writer(out, parse_schema(schema), codec=codec, sync_interval=_WHOLE, sync_marker=sync)
     blocks = []
-    for group in _groups(records, block):
-        begin = out.tell()
+    for first in range(0, len(records), block):
+        group, begin = records[first : first + block], out.tell()
         for record in group:
             writer.write(record)
         writer.flush()
@@ -76,10 +75,6 @@ def pack(schema: dict[str, Any], records: Sequence[dict[str, Any]], codec: Codec
         header = bytes(out.getbuffer()[begin : begin + 20])  # two Avro longs of at most ten bytes
         blocks.append((len(group), begin + _skip_longs(header, 2), end))
     return Container(out.getvalue(), codec, tuple(blocks))
-
-
-def _groups(records: Sequence[dict[str, Any]], size: int) -> Iterable[Sequence[dict[str, Any]]]:
-    return [records[i : i + size] for i in range(0, len(records), size)]
 
 
 def _skip_longs(data: bytes, count: int) -> int:

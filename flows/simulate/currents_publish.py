@@ -57,7 +57,7 @@ def opened(url: str, options: "Mapping[str, str]") -> Put:
     return put
 
 
-def publish(files: Iterable[File], put: Put, wait: Wait, expectation: Expectation, keep: Callable[[Iterator[Due]], None]) -> Written:
+def publish(files: Iterable[File], put: Put, wait: Wait, expectation: Expectation, keep: Callable[[Iterator[Due]], object]) -> Written:
     """Write the files as their times come, and hand what each makes due to `keep`; ends early when `wait` says so."""
     written = Written()
     for file in files:

@@ -172,8 +172,9 @@ def _place(field: Field, general: bool, passing: bool) -> tuple[str, ...] | None
 
 def content_of(message: Mapping[str, Any]) -> Content:
     """What of a message Segment's users see: all but its id, the time of sending, and who sent it (`context.library`, `context.integration`)."""
-    content = {name: value for name, value in message.items() if name not in ("messageId", "sentAt", "context")}
-    context = {name: value for name, value in message.get("context", {}).items() if name not in ("library", "integration")}
+    content = {name: value for name, value in message.items() if name not in ("messageId", "sentAt")}
+    if isinstance(context := content.pop("context", None), dict):
+        context = {name: value for name, value in context.items() if name not in ("library", "integration")}
     return {**content, "context": context} if context else content
 
 
