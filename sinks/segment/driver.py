@@ -195,11 +195,11 @@ class Driver:
                 self._slots[lane.slot].delivered(self.connector.name, batch.pieces)
             case Again(at=at, tries=tries, with_retry_count=with_retry_count):
                 if with_retry_count:  # else only the header was wrong
-                    self._failed(batch, now, result)
+                    self._failed(batch, before, now, result)
                 batch.at, batch.tries, batch.with_retry_count = at, tries, with_retry_count and batch.with_retry_count
                 lane.back(batch)
             case Hold(at=at):
-                self._failed(batch, now, result)
+                self._failed(batch, before, now, result)
                 batch.at = at
                 lane.back(batch)
             case Halve() if batch.events > 1:
@@ -212,9 +212,11 @@ class Driver:
         self._tell(before, now)
         return batch not in lane.retries
 
-    def _failed(self, batch: Batch, now: float, result: str) -> None:
+    def _failed(self, batch: Batch, before: Health, now: float, result: str) -> None:
+        """A batch that fails while its connector works has a clock of its own from here on; one that fails in an outage has the outage's."""
         self.why, self.tried = result, True
-        batch.failed(now)
+        if before.working:
+            batch.failed(now)
 
     def _tell(self, before: Health, now: float) -> None:
         """A log line for every change of state, and for nothing else."""
@@ -244,10 +246,10 @@ class Driver:
     def clock_of(self, piece: Piece) -> float | None:
         """Since when the time to expiry of a piece runs, seconds since the epoch; None while it does not run.
 
-        The later of its arrival and the connector's first failure: what was in the log before an outage gets its full chance. While the connector works,
-        a batch that is refused alone has a clock of its own.
+        The later of its arrival and the connector's first failure: what was in the log before an outage gets its full chance. A batch that
+        first failed while others succeeded has a clock of its own.
         """
-        since = piece.failed_since if self.health.working else self.health.failing_since
+        since = self.health.failing_since if piece.failed_since is None else piece.failed_since
         return None if since is None else max(piece.arrival, since)
 
     def time_to_loss(self, now: float, oldest_unread: float | None) -> float | None:

@@ -36,7 +36,7 @@ class Batch:
         return sum(piece.size for piece in self.pieces)
 
     def failed(self, now: float) -> None:
-        """Its messages failed: their own clock runs from the first time that this happened."""
+        """Its messages failed although their connector works: their own clock runs from the first time that this happened."""
         self.pieces = [piece if piece.failed_since is not None else replace(piece, failed_since=now) for piece in self.pieces]
 
     def halves(self) -> "tuple[Batch, Batch]":
