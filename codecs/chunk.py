@@ -3,7 +3,7 @@
 No object an event: one buffer of bodies, an array of ends, an array of ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -93,6 +93,16 @@ class Records:
     origin: Origin
     damage: Damage | None = None
     spans: tuple[Span, ...] = ()
+
+    def stretches(self) -> Iterator[tuple[Span, bytes]]:
+        """Each span with its bytes, in order."""
+        if not self.spans:
+            yield Span(self.origin.block, self.origin.record, self.count, len(self.data)), self.data
+            return
+        begin = 0
+        for span in self.spans:
+            yield span, self.data[begin : begin + span.size]
+            begin += span.size
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Decides by values only: no I/O, no clock. Damaged or hostile bytes end in the ta
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +86,7 @@ class Decoder:
         if isinstance(writer, Skipped):
             result.skipped(writer)
         else:
-            for span, data in _stretches(records):
+            for span, data in records.stretches():
                 self._span(writer, span, data, result)
         return result.messages()
 
@@ -115,17 +114,6 @@ class Decoder:
                 result.bad("bytes are left over behind the last datum", span, read, 1, data[datums.position :])
         for field in events.plan.unknown:
             result.unknown[f"{events.type.name}.{field}"] += read
-
-
-def _stretches(records: Records) -> Iterator[tuple[Span, bytes]]:
-    """Each span with its bytes."""
-    if not records.spans:
-        yield Span(records.origin.block, records.origin.record, records.count, len(records.data)), records.data
-        return
-    begin = 0
-    for span in records.spans:
-        yield span, records.data[begin : begin + span.size]
-        begin += span.size
 
 
 class _Result:
@@ -164,7 +152,7 @@ class _Result:
         if writer.outcome.state not in KEPT:
             self._tally[writer.outcome] += self._records.count
             return
-        for span, data in _stretches(self._records):
+        for span, data in self._records.stretches():
             self._letter(writer.outcome, writer.detail, self._origin(span, 0), span.count, data, schema=self._records.schema)
 
     def damaged(self) -> None:
