@@ -5,6 +5,7 @@ import sys
 import typer
 
 from currents_segment.flows.commands.compare import compare
+from currents_segment.flows.commands.demo import demo
 from currents_segment.flows.commands.run import run
 from currents_segment.flows.commands.simulate_currents import simulate_currents
 from currents_segment.flows.commands.simulate_segment import simulate_segment
@@ -22,8 +23,11 @@ app = typer.Typer(
 app.command("run")(run)
 app.command("status")(status)
 app.command("compare")(compare)
+app.command("demo")(demo)
 
-simulate = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Stand-ins for both ends, to try a set-up without Braze and without Segment.")
+simulate = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Stand-ins for both ends, to try a set-up without Braze and without Segment."
+)
 simulate.command("currents")(simulate_currents)
 simulate.command("segment")(simulate_segment)
 app.add_typer(simulate, name="simulate")
