@@ -167,10 +167,13 @@ class Container:
         count, size = self._bytes.long(), self._bytes.long()
         if count is None or size is None or count < 0 or not 0 <= size <= MAX_BLOCK:
             return self._search(index, header, 1, "the block's header makes no sense")
+        believed = count if 1 <= count <= size else 1  # an event has an id of its own: even packed it takes more than a byte
+        found = self._bytes.find(header.sync, size)  # a size that is too large costs no more than reading up to the next marker
+        if 0 <= found < size:
+            return self._search(index, header, believed, "the block's size is wrong")
         data = self._bytes.take(size)
         marker = self._bytes.take(SYNC)
-        believed = count if 1 <= count <= size else 1  # an event has an id of its own: even packed it takes more than a byte
-        if marker != header.sync:
+        if found < 0:
             return self._bad_marker(index, header, believed, whole=len(marker) == SYNC)
         return Block(index, count, b"") if skip else self._unpacked(index, header, count, believed, data)
 
@@ -187,7 +190,7 @@ class Container:
     def _bad_marker(self, index: int, header: Header, count: int, *, whole: bool) -> Broken:
         """Only the marker is wrong if a good block, or the end, follows; else the size is wrong too and the next marker is searched."""
         stretch = self._bytes.since_mark()
-        if whole and header.sync not in stretch and self._good_block_follows(header):
+        if whole and self._good_block_follows(header):
             return Broken(index, Outcome.BAD_FRAME, "the marker behind the block is wrong", count, stretch[:RAW_KEPT], len(stretch))
         return self._search(index, header, count, "no marker behind the block" if whole else "the file ends within a block")
 
@@ -196,7 +199,7 @@ class Container:
             return True
         before = self._bytes.taken
         count, size = self._bytes.long(), self._bytes.long()
-        good = count is not None and size is not None and 0 <= size <= MAX_BLOCK and self._bytes.take(size + SYNC)[size:] == header.sync
+        good = count is not None and size is not None and 0 <= size <= MAX_BLOCK and self._bytes.find(header.sync, size) == size
         self._bytes.back(self._bytes.taken - before)
         return good
 
@@ -257,6 +260,20 @@ class _Bytes:
     def since_mark(self) -> bytes:
         """What was taken since the mark."""
         return self._held[self._mark : self._at]
+
+    def find(self, marker: bytes, limit: int) -> int:
+        """How far on the marker begins, `limit` bytes at the most; -1 where it doesn't. Reads no further than the marker, by doubling."""
+        seen, end, want = 0, limit + len(marker), min(PIECE, limit + len(marker))
+        while True:
+            if len(self._held) - self._at < want:
+                self._fill(want)
+            found = self._held.find(marker, self._at + seen, self._at + end)
+            if found >= 0:
+                return found - self._at
+            have = len(self._held) - self._at
+            if have < want or want == end:
+                return -1
+            seen, want = max(0, have - len(marker) + 1), min(2 * have, end)
 
     def ended(self) -> bool:
         """Whether nothing is left."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from currents_segment.codecs.blocks import Block, Broken, Container, Stream
@@ -81,28 +81,27 @@ class _Joiner:
 
     def pieces(self, block: Block, first: int) -> Iterator[_Piece]:
         """The block from record `first` on, in pieces of `limit` at the most."""
-        cuts = [(0, 0)] if block.count <= self._limit and not first else self._cuts(block, first)
-        for (record, begin), (end, stop) in pairwise([*cuts, (block.count, len(block.data))]):
+        cuts = iter([(0, 0)]) if block.count <= self._limit and not first else self._cuts(block, first)
+        for (record, begin), (end, stop) in pairwise(chain(cuts, [(block.count, len(block.data))])):
             if end > record:
                 last = end == block.count
                 span = Span(block.index, record, end - record, stop - begin)
                 yield _Piece(span, block.data[begin:stop], (block.index + 1, 0) if last else (block.index, end))
 
-    def _cuts(self, block: Block, first: int) -> list[tuple[int, int]]:
+    def _cuts(self, block: Block, first: int) -> Iterator[tuple[int, int]]:
         """Where pieces begin: (record, byte). A block whose datums cannot be told apart stays whole from there on: the decoder says what is lost."""
         shape = self._known_shape()
         if shape is None:
-            return [(0, 0)]
+            yield 0, 0
+            return
         datums = Datums(block.data, shape)
-        cuts = []
         for record in range(block.count):
             if record >= first and (record - first) % self._limit == 0:
-                cuts.append((record, datums.position))
+                yield record, datums.position
             try:
                 datums.skip()
             except DatumError:
                 break
-        return cuts
 
     def fits(self, piece: _Piece) -> bool:
         """Whether the piece can go with what is held."""

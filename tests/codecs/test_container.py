@@ -352,3 +352,25 @@ def test_an_empty_block_is_nothing(make, schema, events, codec):
     pieces = make.read(data[:begin] + b"\x00\x00" + MARKER + data[begin:])
     assert kept(make, pieces) == list(range(20))
     assert pieces[-1][1] == (3, 0)
+
+
+def test_hostile_sizes_cost_no_more_than_the_bytes_that_are_there(make, schema):
+    """Thousands of blocks that each claim to reach to the end of the file are read in one pass, not once for each."""
+    head = make.file(schema, [])
+    block = b"\x02" + b"\x80\x80\x80\x10" + b"x" * 60 + MARKER  # claims 16 MiB
+    stream = Counting(head + block * 20_000)
+    found = list(records(stream, log="log", key="key", hint="", arrival=0.0))
+    assert [each[0].damage.size for each in found] == [65] * 20_000
+    assert stream.given == len(stream.getvalue())
+
+
+class Counting(io.BytesIO):
+    """A stream that counts what it gives."""
+
+    given = 0
+
+    def read(self, count=-1, /):
+        """The next bytes."""
+        data = super().read(count)
+        self.given += len(data)
+        return data
