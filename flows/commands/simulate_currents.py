@@ -107,11 +107,12 @@ def simulate_currents(  # noqa: PLR0917 - typer makes options of them
     with Writer(target) as writer, _signals(base, pacing=rate is not None) as (wait, stopped):
         written = publish(Simulator(export).files(rounds), put, wait, expectation, writer.write)
         writer.finish(expectation.counts)
+        ended = stopped()
     typer.echo(f"{written.files:,} files, {written.events:,} events, {written.size:,} B in {place}")
     if target:
         typer.echo(f"expected outcome, in {target}:")
         typer.echo(_table(ledgers(expectation.counts)))
-    if stopped() and (rate is None or duration is not None):
+    if ended and (rate is None or duration is not None):
         raise typer.Exit(130)  # with --rate alone, Ctrl-C is how it ends
 
 
@@ -195,21 +196,28 @@ def _target(expected: Path | None, place: str) -> Path:
 @contextmanager
 def _signals(base: float, *, pacing: bool) -> "Iterator[tuple[Wait, Callable[[], bool]]]":
     """Waits for times of the export, and ends it between two files on Ctrl-C and SIGTERM."""
+    import os  # noqa: PLC0415
+    import select  # noqa: PLC0415
     import signal  # noqa: PLC0415
-    import threading  # noqa: PLC0415
     import time  # noqa: PLC0415
 
-    stop, begun = threading.Event(), time.monotonic()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    # a pipe, not an event: a handler that takes a lock can meet its own thread holding it
+    begun, (told, tell) = time.monotonic(), os.pipe()
+    before = {number: signal.signal(number, lambda *_: os.write(tell, b"!")) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stopped(patience: float = 0.0) -> bool:
+        return bool(select.select([told], [], [], patience)[0])
 
     def wait(at: float) -> bool:
-        return not stop.wait(max(0.0, at - base - (time.monotonic() - begun)) if pacing else 0)
+        return not stopped(max(0.0, at - base - (time.monotonic() - begun)) if pacing else 0)
 
     try:
-        yield wait, stop.is_set
+        yield wait, stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(told)
+        os.close(tell)
 
 
 def _table(ledgers: "Ledgers") -> str:

@@ -125,11 +125,14 @@ def test_ctrl_c_ends_an_endless_export_with_its_expected_outcome(home):
     code = "import typer; from currents_segment.flows.commands.simulate_currents import simulate_currents; typer.run(simulate_currents)"
     arguments = ["--out", "currents", "--rate", "300", "--every", "0.1", "--config", "segment.yaml", "--workspace", "app", "--tidy"]
     with subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=home, stdout=subprocess.PIPE, text=True) as process:
-        while not (home / "currents").exists() or not files(home / "currents"):
-            assert process.poll() is None
-            os.sched_yield()
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        try:
+            while not any((home / "currents").rglob("*.avro")):
+                assert process.poll() is None
+                os.sched_yield()
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert 0 == process.returncode
     received = read_ledgers(home / "currents.expected.jsonl.gz")["all"]["received"]
     assert received > 0
