@@ -4,33 +4,66 @@ import sys
 
 import typer
 
+from currents_segment.flows.commands.catalogue import catalogue
+from currents_segment.flows.commands.check import check
 from currents_segment.flows.commands.compare import compare
+from currents_segment.flows.commands.config import schema
+from currents_segment.flows.commands.dead_letters import dead_letters_list, dead_letters_show
 from currents_segment.flows.commands.demo import demo
+from currents_segment.flows.commands.explain import explain
 from currents_segment.flows.commands.run import run
 from currents_segment.flows.commands.simulate_currents import simulate_currents
 from currents_segment.flows.commands.simulate_segment import simulate_segment
 from currents_segment.flows.commands.status import status
+from currents_segment.flows.commands.transcode import transcode
 from currents_segment.flows.errors import UserError
 
-app = typer.Typer(
-    name="currents-segment",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Braze Currents to Segment: every event ends in exactly one counted state, and what did not arrive can be shown, explained and sent again.",
-)
-app.command("run")(run)
-app.command("status")(status)
-app.command("compare")(compare)
-app.command("demo")(demo)
+HELP = """\
+Braze Currents to Segment: every event ends in exactly one counted state, and what did not arrive can be shown, explained and sent again.
 
-simulate = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Stand-ins for both ends, to try a set-up without Braze and without Segment."
-)
+\b
+First steps:
+  currents-segment demo                   watch it work, on this machine only
+  currents-segment check CONFIG           what a first start would send
+  currents-segment run CONFIG             send it, and follow
+"""
+
+
+def group(text: str) -> typer.Typer:
+    """A set of commands."""
+    return typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=text)
+
+
+app = group(HELP)
+app.command("run")(run)
+app.command("check")(check)
+app.command("status")(status)
+
+dead_letters = group("What did not reach Segment: expired, rejected and undecodable events, each with its reason.")
+dead_letters.command("list")(dead_letters_list)
+dead_letters.command("show")(dead_letters_show)
+app.add_typer(dead_letters, name="dead-letters")
+
+app.command("explain")(explain)
+app.command("transcode")(transcode)
+app.command("catalogue")(catalogue)
+
+config = group("The configuration file.")
+config.command("schema")(schema)
+app.add_typer(config, name="config")
+
+
+@config.callback()
+def _config() -> None:
+    """A callback makes it a group although it has one command."""
+
+
+app.command("demo")(demo)
+simulate = group("Stand-ins for both ends, to try a set-up without Braze and without Segment.")
 simulate.command("currents")(simulate_currents)
 simulate.command("segment")(simulate_segment)
 app.add_typer(simulate, name="simulate")
+app.command("compare")(compare)
 
 
 def main() -> None:

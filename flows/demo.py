@@ -25,7 +25,7 @@ from currents_segment.flows.errors import FailedError, UserError
 
 MARK: Final = ".currents-segment-demo"  # only a folder with this file in it is emptied
 KEYS: Final = {"shop-to-segment": "demo-key-of-shop", "shop-email": "demo-key-of-email", "app-to-segment": "demo-key-of-app"}
-OUTAGE: Final = 8.0  # s: how long the endpoint of one connector is down
+OUTAGE: Final = 6.0  # s: how long the endpoint of one connector is down
 PATIENCE: Final = 240.0  # s: far more than 100,000 events take on two cores
 FAULTS: Final = [
     {"name": "down for a while", "do": "status", "status": 503, "source": "app-to-segment"},
@@ -43,7 +43,7 @@ workspaces:
     connectors:
       shop-to-segment:
         integration_name: Shop, everything
-        write_key: env:DEMO_SHOP_TO_SEGMENT
+        write_key: file:shop-to-segment.key
         region: us
         events: ["*"]
         anonymous_users: true
@@ -51,7 +51,7 @@ workspaces:
         endpoint: {endpoint}/v1/batch
       shop-email:
         integration_name: Shop, e-mail and SMS of known users
-        write_key: env:DEMO_SHOP_EMAIL
+        write_key: file:shop-email.key
         region: eu
         events: [Email, SMS]
         start: earliest
@@ -63,7 +63,7 @@ workspaces:
     connectors:
       app-to-segment:
         integration_name: App, whose endpoint is down for a while
-        write_key: env:DEMO_APP_TO_SEGMENT
+        write_key: file:app-to-segment.key
         region: us
         events: ["*"]
         start: earliest
@@ -130,6 +130,8 @@ class Demo:
 
     def _configure(self, endpoint: str) -> None:
         self._file.write_text(CONFIG.format(port=_free_port(), endpoint=endpoint, file=self._shown("segment.yaml")), encoding="utf-8")
+        for name, key in KEYS.items():
+            (self.folder / f"{name}.key").write_text(key, encoding="utf-8")
         for name in ("shop", "app"):
             (self.folder / name).mkdir()
 
@@ -159,12 +161,10 @@ class Demo:
     def _start(self, name: str, arguments: Sequence[str], *, stop: bool = False, show: bool = False) -> "Iterator[subprocess.Popen[bytes]]":
         """One of our own commands; its output goes to a file of its name, or is shown."""
         with (self.folder / f"{name}.log").open("wb") as log:
-            keys = {f"DEMO_{connector.upper().replace('-', '_')}": key for connector, key in KEYS.items()}
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "currents_segment.flows.cli", *arguments],
                 stdout=log,
                 stderr=None if show else subprocess.STDOUT,
-                env=os.environ | keys,
             )
             try:
                 yield process

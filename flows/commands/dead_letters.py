@@ -158,7 +158,7 @@ def _place(config: Path | None, place: str | None) -> str:
     if config is not None and place is None:
         from currents_segment.flows.config import load  # noqa: PLC0415
 
-        return load(config).dead_letters
+        return load(config, secrets=False).dead_letters  # nothing is sent: the write key need not be there
     if place is None or config is not None:
         raise UserError("where to look: give either the configuration file or --place FOLDER_OR_URL")
     from currents_segment.flows.config.places import normal  # noqa: PLC0415
