@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
 
-from currents_segment.codecs.blocks import Block, Broken, Container, Stream
+from currents_segment.codecs.blocks import Block, Broken, Container
 from currents_segment.codecs.chunk import Damage, Origin, Records, Span
 from currents_segment.codecs.datums import DatumError, Datums
 from currents_segment.codecs.shape import SchemaError, Shape, parse
+from currents_segment.codecs.stream import Stream
 
 MAX_JOINED: Final = 4 << 20  # bytes: a thousand events take half a megabyte; wider ones must not pile up
 

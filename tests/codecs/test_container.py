@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from currents_segment.codecs.blocks import PIECE, SYNC
+from currents_segment.codecs.blocks import SYNC
 from currents_segment.codecs.chunk import RAW_KEPT
 from currents_segment.codecs.compression import CODECS
 from currents_segment.codecs.container import records
 from currents_segment.codecs.outcome import Outcome
+from currents_segment.codecs.stream import PIECE
 
 MARKER = b"S" * SYNC
 NAME = "users.messages.email.Click"
