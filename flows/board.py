@@ -37,15 +37,21 @@ class Board:
         self.logs: BucketLogs | None = None
         self._config, self._place, self._sender, self._window, self._mode, self._clock = config, place, sender, window, mode, clock
         self._started = clock()
-        self._shouted: set[str] = set()
+        self._shouted: set[tuple[str, str]] = set()
 
     def document(self) -> status.Status:
         """A consistent cut, taken under the sender's lock."""
         now = self._clock()
         with self._sender.lock:
             connectors = {name: self._connector(name, connector.workspace, now) for name, connector in self._config.connectors.items()}
-        self._shout(connectors)
-        reaches = [known.reach for known in self.known]
+        for name, one in connectors.items():
+            if one["balance"]:
+                self._shout("ledger.imbalance", name, missing=one["balance"], remedy="this is a bug: report it with the status document")
+        effective = min((known.reach for known in self.known), default=self._window.length)
+        if effective < self._window.length:
+            self._shout(
+                "dedup.window_cut", "", effective_window=round(effective), remedy="raise dedup.max_ids: older copies are not found any more"
+            )
         return {
             "version": version("currents-segment"),
             "process": {
@@ -61,7 +67,7 @@ class Board:
             "dedup": {
                 "ids": sum(known.count for known in self.known),
                 "window": self._window.length,
-                "effective_window": min(reaches, default=self._window.length),
+                "effective_window": effective,
             },
         }
 
@@ -76,8 +82,6 @@ class Board:
             document["in_flight"] += slot.in_flight(name)
             document["letters_pending"] += sum(dead.events for dead in slot.dead if dead.connector == name)
             restored.update(slot.restored.get(name, {}))
-            for what, times in slot.unknown.get(name, {}).items():
-                document["unknown"][what] = document["unknown"].get(what, 0) + times
         document["outcomes"] = {outcome: count for outcome, count in outcomes.items() if count}
         document["restored"] = {"received": restored.pop("received", 0), "outcomes": dict(restored)}
         document["balance"] = status.imbalance(document)
@@ -89,21 +93,17 @@ class Board:
         document["failing_since"], document["last_ok"] = health.failing_since, health.last_ok
         document["wait_until"] = health.wait_until if health.wait_until > now else None
         document["time_to_loss"] = driver.time_to_loss(now, document["lag"]["oldest"])
+        document["unknown"] = dict(driver.unknown)
         document["requests"] = dict(driver.results)
         document["requests_in_flight"] = driver.flying
         document["batches"] = driver.batches
         return document
 
-    def _shout(self, connectors: dict[str, status.Connector]) -> None:
-        for name, connector in connectors.items():
-            if connector["balance"] and name not in self._shouted:
-                self._shouted.add(name)
-                structlog.get_logger().error(
-                    "ledger.imbalance",
-                    connector=name,
-                    missing=connector["balance"],
-                    remedy="this is a bug: report it with the status document",
-                )
+    def _shout(self, event: str, connector: str, **fields: object) -> None:
+        """Once."""
+        if (event, connector) not in self._shouted:
+            self._shouted.add((event, connector))
+            structlog.get_logger().error(event, **({"connector": connector} if connector else {}), **fields)
 
 
 def _health(driver: Driver, now: float) -> status.Health:

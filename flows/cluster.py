@@ -6,9 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import structlog
 
@@ -37,15 +38,27 @@ class Cluster:
             old.unlink()
         command = [sys.executable, "-m", "currents_segment.flows.cli", "run", str(config), *(["--once"] if once else [])]
         addresses = ";".join(f"127.0.0.1:{port}" for port in _free_ports(processes))
+        terminal = sys.stderr.isatty()
         self._children = [
-            # A session of its own: Ctrl-C in the terminal reaches the parent, which stops all of them together.
+            # A session of its own: Ctrl-C in the terminal reaches the parent, which stops all of them together. What Bytewax prints while the
+            # processes find each other goes nowhere; in a terminal the parent shows their log lines above its table.
             subprocess.Popen(  # noqa: S603 - our own command
                 command,
-                env=os.environ | {LOCAL: "1", "CURRENTS_SEGMENT_ADDRESSES": addresses, "CURRENTS_SEGMENT_PROCESS_ID": str(number)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE if terminal else None,
+                env=os.environ
+                | {
+                    LOCAL: "terminal" if terminal else "quiet",
+                    "CURRENTS_SEGMENT_ADDRESSES": addresses,
+                    "CURRENTS_SEGMENT_PROCESS_ID": str(number),
+                },
                 start_new_session=True,
             )
             for number in range(processes)
         ]
+        for child in self._children:
+            if child.stderr is not None:
+                threading.Thread(target=_relay, args=(child.stderr,), name="relay", daemon=True).start()
 
     def document(self) -> Status | None:
         """What the processes know together, at most a second old; None before the first has said anything."""
@@ -83,6 +96,11 @@ class Cluster:
                 f"{sum(map(bool, codes))} of {len(codes)} processes ended with an error (exit codes {codes}; their log lines are above); "
                 "nothing is lost: the next run resumes from the last commit"
             )
+
+
+def _relay(lines: IO[bytes]) -> None:
+    for line in lines:
+        sys.stderr.write(line.decode(errors="replace"))
 
 
 def _free_ports(count: int) -> list[int]:

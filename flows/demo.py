@@ -27,7 +27,7 @@ MARK: Final = ".currents-segment-demo"  # only a folder with this file in it is 
 KEYS: Final = {"shop-to-segment": "demo-key-of-shop", "shop-email": "demo-key-of-email", "app-to-segment": "demo-key-of-app"}
 OUTAGE: Final = 6.0  # s: how long the endpoint of one connector is down
 PATIENCE: Final = 240.0  # s: far more than 100,000 events take on two cores
-FAULTS: Final = [
+FAULTS: Final[list[dict[str, Any]]] = [
     {"name": "down for a while", "do": "status", "status": 503, "source": "app-to-segment"},
     {"name": "too many requests", "do": "status", "status": 429, "retry_after": 2, "source": "shop-email", "skip": 2, "count": 1},
     {"name": "kept, then cut off", "do": "reset", "kept": True, "source": "shop-to-segment", "skip": 3, "count": 2},

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import structlog
 from bytewax.run import cli_main
-from currents_segment.codecs.decoder import Decoder
 
 from currents_segment.codecs import catalogue
+from currents_segment.codecs.decoder import Decoder
 from currents_segment.flows import recovery, segment, steps
 from currents_segment.flows.board import Board
 from currents_segment.flows.clock import clock
@@ -35,7 +35,7 @@ from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.sink import SegmentSink
 from currents_segment.sinks.segment.slot import SinkSlot, State
 
-LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster: the number of its process
+LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster: `terminal` or `quiet`
 SAVE_EVERY: Final = 1.0  # s: the status file, for `status` when nothing runs and for the parent of a local cluster
 CLOSING: Final = 2.0  # s: for a background thread to end
 

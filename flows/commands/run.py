@@ -38,7 +38,7 @@ def run(
     from currents_segment.flows.slots import place  # noqa: PLC0415
     from currents_segment.flows.telemetry import logs  # noqa: PLC0415
 
-    logs.configure(terminal=sys.stderr.isatty(), level=log_level)
+    logs.configure(terminal=sys.stderr.isatty() or os.environ.get("CURRENTS_SEGMENT_LOCAL") == "terminal", level=log_level)
     settings = configuration.load(config)
     try:
         mine, addresses = place(os.environ)

@@ -57,6 +57,7 @@ class Driver:
         results: requests that ended, by result.
         flying: requests in flight.
         batches: batches that ended, delivered, refused or split.
+        unknown: names that the catalogue does not know, since the process started.
         wake: something may be ready to be sent.
     """
 
@@ -79,6 +80,7 @@ class Driver:
         self.results: Counter[str] = Counter()
         self.flying = 0
         self.batches = 0
+        self.unknown: Counter[str] = Counter()
         self.wake = asyncio.Event()
         self._lock, self._gate, self._slots, self._clock, self._watch, self._fail = lock, gate, slots, clock, watch, fail
         self._pause = 1 / connector.limits.requests_per_second  # s between requests
@@ -92,6 +94,13 @@ class Driver:
     def restore(self, health: Health) -> None:
         """Take in what a slot's state knew of the connector's health."""
         self.health = merge(self.health, health)
+
+    def met(self, unknown: Mapping[str, int]) -> None:
+        """Names were met that the catalogue does not know: counted always, told once."""
+        new = unknown.keys() - self.unknown.keys()
+        if new:
+            self._log.info("catalogue.unknown", names=sorted(new), remedy="nothing is wrong: Braze adds types and fields without notice")
+        self.unknown.update(unknown)
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
@@ -119,8 +128,8 @@ class Driver:
                 if self._key.changed():
                     self._log.info("connector.key_replaced")
                     self.health = rekeyed(self.health)
-                    for lane in self.lanes.values():
-                        lane.hurry()
+                    for failed in self.lanes.values():
+                        failed.hurry()
                 self._warn(now)
             self._expire(now)
             if now < self.health.wait_until:

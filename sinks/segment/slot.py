@@ -46,7 +46,6 @@ class SinkSlot:
         accounts: the ledger, by connector.
         restored: the ledger as this process found it.
         dead: decided, not yet known to be written; the oldest first.
-        unknown: names the catalogue does not know, by connector, since the process started.
     """
 
     def __init__(self, number: int, state: State | None, *, gate: Gate, sender: Sender, keeper: Keeper) -> None:
@@ -59,7 +58,6 @@ class SinkSlot:
         self.accounts = {name: Account.restore(counts) for name, counts in state["ledger"].items()}
         self.restored: dict[str, dict[str, int]] = state["ledger"]
         self.dead = [Dead.restore(one) for one in state["dead"]]
-        self.unknown: dict[str, dict[str, int]] = {}
         self._committed = len(self.dead)  # the state is committed, so these may be written
         self._burying = 0
         self._partial: dict[tuple[str, int], _Partial] = {}
@@ -147,9 +145,7 @@ class SinkSlot:
             account.arrive(messages.received, messages.tally)
             if duplicates:
                 account.end(Outcome.DUPLICATE, duplicates)
-            for what, times in messages.unknown.items():
-                unknown = self.unknown.setdefault(name, {})
-                unknown[what] = unknown.get(what, 0) + times
+            self._sender.drivers[name].met(messages.unknown)
             self.dead += letters
             self._hold(name, [piece] if piece.count else [], emitted=chunk.emitted)
             for letter in letters:
