@@ -65,9 +65,9 @@ class Dedup(Section):
     window: Annotated[float, durations("1m", "30d")] = setting(
         "How long an id is known. An event that comes again later is sent again.", "24h"
     )
-    # 14-19 B each in memory: at most 2 GB. When the cap cuts the window, the effective window is exported and warned about.
+    # As many as a day of 1,000 events a second; full they take 2.7 GB. When the cap cuts the window, status and metrics show the effective one.
     max_ids: Annotated[int, counts("1K", "10G")] = setting(
-        "Most ids known at a time, over all connectors; the memory for them is 20 B each.", "100M"
+        "Most ids known at a time, over all connectors and processes; each takes 14 to 29 B of memory.", "100M"
     )
 
 
@@ -122,7 +122,7 @@ class Connector(Part):
     """One export to one Segment source; what Braze's form has, and what it lacks."""
 
     integration_name: str = setting("Braze's integration name, sent in context.integration; empty: the connector's name.", "")
-    contact_email: Email = setting("Whom to tell when the connector stands still; shown in status.", "")
+    contact_email: Email = setting("Whom to tell when the connector stands still: a note for those who run it, nothing is sent there.", "")
     write_key: Secret = setting(
         "Segment's write key, by reference: env:NAME or file:PATH. A file is read again at each use, so a new key needs no restart."
     )

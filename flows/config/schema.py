@@ -5,15 +5,24 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from currents_segment.codecs import catalogue
 from currents_segment.flows.config.document import Place
 from currents_segment.flows.config.model import Config
 
 
+class _Untitled(GenerateJsonSchema):
+    """Without a title for each setting: it would only repeat the key, before its description."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the name is pydantic's
+        return False
+
+
 @cache
 def schema() -> Mapping[str, Any]:
     """JSON Schema, draft 2020-12."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema(schema_generator=_Untitled)}
 
 
 def schema_for_editors() -> Mapping[str, Any]:
