@@ -1,5 +1,4 @@
 """What can be known of the image without building it."""
-# expected on the left
 
 import json
 import os

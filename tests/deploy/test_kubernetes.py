@@ -1,5 +1,4 @@
 """The manifests in deploy/kubernetes: right by Kubernetes' own schemas, and right for this program."""
-# expected on the left
 
 import re
 import shutil

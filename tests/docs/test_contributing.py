@@ -1,5 +1,4 @@
 """CONTRIBUTING.md names what is there."""
-# expected on the left
 
 import json
 import re

@@ -1,5 +1,4 @@
 """The example configurations are right, and `full.yaml` mentions every setting."""
-# expected on the left
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """What the documentation shows can be typed: its configurations load, its commands and options exist, its files are there."""
-# expected on the left
 
 import re
 import shlex

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM300  # expected on the left
 import socket
 import threading
 import time

@@ -1,5 +1,4 @@
 """`check`, as typed."""
-# ruff: noqa: SIM300  # expected on the left
 
 import json
 from pathlib import Path

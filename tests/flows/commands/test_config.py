@@ -1,4 +1,3 @@
-# expected on the left
 """`config schema`, as typed."""
 
 import json

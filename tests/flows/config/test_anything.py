@@ -1,4 +1,3 @@
-# expected on the left
 import re
 from copy import deepcopy
 from pathlib import Path

@@ -1,4 +1,3 @@
-# expected on the left
 from pathlib import Path
 from textwrap import indent
 

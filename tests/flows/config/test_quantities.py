@@ -1,4 +1,3 @@
-# expected on the left
 import re
 
 import pytest

@@ -1,4 +1,3 @@
-# expected on the left
 import pytest
 
 from currents_segment.flows.config import SecretRef

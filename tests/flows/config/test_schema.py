@@ -1,4 +1,3 @@
-# expected on the left
 import json
 from collections.abc import Mapping
 
