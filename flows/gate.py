@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-EVENTS: Final = 8_000  # a slot and connector: three full batches, so that one can be packed while one is sent
-BYTES: Final = 4_000_000  # as much in bytes, at some 500 B a message
-RESERVED: Final = 8  # a connector that fails gets an eighth: what it holds is written to the recovery store in every epoch
+EVENTS: Final = 4_000  # a slot and connector; what is held is written to the recovery store in every epoch, so no more than serves
+BYTES: Final = 1_500_000  # three full batches: one on its way, one being packed, one being read
+RESERVED: Final = 4  # a connector that fails gets a quarter: what it holds is written again and again
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Gate:
         return self._credits.setdefault((slot, connector), Credit())
 
     def opened(self, slot: int, connector: str) -> bool:
-        """Whether the source may read another chunk: only an eighth is given to one that fails or has not yet succeeded."""
+        """Whether the source may read another chunk: only a quarter is given to one that fails or has not yet succeeded."""
         with self._lock:
             credit = self._credit(slot, connector)
             share = 1 if connector in self._working else RESERVED

@@ -201,8 +201,9 @@ V = TypeVar("V")
 
 def _pair(one: Status, two: Status) -> Status:
     """Two documents as one; associative and commutative, so that any number of processes can be added in any order."""
-    first, second = sorted((one["process"], two["process"]), key=lambda p: (p["id"], p["pid"]))
-    names = sorted({*one["connectors"], *two["connectors"]})
+    one, two = sorted((one, two), key=lambda document: (document["process"]["id"], document["process"]["pid"]))
+    first, second = one["process"], two["process"]
+    names = dict.fromkeys([*one["connectors"], *two["connectors"]])  # in the order of the configuration
     return {
         "version": max(one["version"], two["version"]),
         "process": {
