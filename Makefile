@@ -15,8 +15,9 @@ help:
 
 # uv where it is there, plain pip elsewhere; both refuse a package whose hash is not in the lock.
 define install
-@test -n "$(PYTHON)" || { v=$$(python3 --version 2>&1); echo "currents-segment needs Python 3.11 or 3.12 (Bytewax has no wheels for others); found: $${v:-none}. Install one of them, or run: make PYTHON=/path/to/python3.12" >&2; exit 2; }
-@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 12) or sys.exit("currents-segment needs Python 3.11 or 3.12 (Bytewax has no wheels for others); $(PYTHON) is %d.%d. Install one of them, or run: make PYTHON=/path/to/python3.12" % v)'
+@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || { \
+  found=$$("$(or $(PYTHON),python3)" -c 'import platform; print("Python", platform.python_version())' 2>/dev/null); \
+  echo "currents-segment needs Python 3.11 or 3.12 (Bytewax has no wheels for others); found: $${found:-none}. Install one of them, or run: make PYTHON=/path/to/python3.12" >&2; exit 2; }
 @test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 @echo "installing $(1) ..."
 @if command -v uv >/dev/null 2>&1; then \

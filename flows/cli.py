@@ -16,7 +16,7 @@ from currents_segment.flows.commands.simulate_currents import simulate_currents
 from currents_segment.flows.commands.simulate_segment import simulate_segment
 from currents_segment.flows.commands.status import status
 from currents_segment.flows.commands.transcode import transcode
-from currents_segment.flows.errors import UserError
+from currents_segment.flows.errors import ConfigError, UserError
 
 HELP = """\
 Braze Currents to Segment: every event ends in exactly one counted state, and what did not arrive can be shown, explained and sent again.
@@ -70,6 +70,9 @@ def main() -> None:
     """Run the command; a mistake of the user's is a line on stderr."""
     try:
         app()
+    except ConfigError as error:  # FILE:LINE first, so that editors and terminals find the place
+        print(error, file=sys.stderr)  # noqa: T201 - what the person at the terminal reads
+        sys.exit(error.exit_code)
     except UserError as error:
         print(f"currents-segment: {error}", file=sys.stderr)  # noqa: T201 - what the person at the terminal reads
         sys.exit(error.exit_code)

@@ -253,14 +253,20 @@ class Demo:
         if code:
             raise FailedError(f"not everything arrived as it must; everything is kept in {self._shown('.')}")
         command = os.path.relpath(Path(sys.executable).with_name("currents-segment"))
-        self.say(
-            "\nEverything is as it must be. Look at what was left behind:\n"
-            f"   {command} dead-letters list {self._shown('segment.yaml')}    what did not reach Segment, and why\n"
-            f"   {command} status {self._shown('segment.yaml')}               the ledger of the last run\n"
-            f"   {command} transcode FILE.avro                  Segment messages of an Avro file below {self._shown('shop')}\n"
-            f"   {command} catalogue                            the event types that it knows\n"
-            f"   deploy/examples/full.yaml                       every setting, explained"
+        config, file = (
+            self._shown("segment.yaml"),
+            os.path.relpath(min((self.folder / "shop").rglob("*event_type=users.messages.email.Click*/**/*.avro"))),
         )
+        hints = {
+            f"{command} dead-letters list {config}": "what did not reach Segment, and why",
+            f"{command} status {config}": "the ledger of the last run",
+            f"{command} catalogue": "the event types that it knows",
+            f"{command} explain {file}": "what becomes of its first event, and why",
+            "deploy/examples/full.yaml": "every setting, explained",
+        }
+        self.say("\nEverything is as it must be. Look at what was left behind:\n")
+        for what, why in hints.items():
+            self.say(f"   # {why}\n   {what}")
 
 
 def _until(condition: Callable[[], bool], what: str) -> None:

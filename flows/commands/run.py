@@ -65,7 +65,7 @@ def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: boo
         process.run()
         return
     document = _shown(process.board.document, process.run)
-    _end(document, once=once)
+    _end(document, show=once or sys.stdout.isatty())
     if held is not None:
         held.close()
 
@@ -84,7 +84,7 @@ def _cluster(settings: "Config", config: Path, *, processes: int, once: bool) ->
         document = cluster.document()
         if document is None:
             raise FailedError("no process said what became of its events; their log lines are above")
-        _end(document, once=once)
+        _end(document, show=once or sys.stdout.isatty())
 
 
 def _shown(document: "Callable[[], Status | None]", work: "Callable[[], Status | None]") -> "Status | None":
@@ -102,13 +102,13 @@ def _shown(document: "Callable[[], Status | None]", work: "Callable[[], Status |
         progress.stop()
 
 
-def _end(document: "Status | None", *, once: bool) -> None:
+def _end(document: "Status | None", *, show: bool) -> None:
     """The ledger, and a failure when it does not add up."""
     if document is None:
         return
     from currents_segment.flows import status  # noqa: PLC0415
 
-    if once:
+    if show:
         typer.echo(status.ledger_text(document))
     if missing := status.balance(document):
         raise FailedError(

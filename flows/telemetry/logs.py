@@ -59,7 +59,7 @@ def configure(*, terminal: bool, level: str = "info") -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
             structlog.processors.format_exc_info,
             redact,
             _in_order,

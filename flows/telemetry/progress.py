@@ -41,12 +41,12 @@ class Progress:
         """Begin to draw."""
         if not self._console.is_terminal or self._live is not None:
             return
-        self._live = Live(get_renderable=self.render, console=self._console, refresh_per_second=PER_SECOND)
+        self._live = Live(get_renderable=self.render, console=self._console, refresh_per_second=PER_SECOND, transient=True)
         self._live.start()
         self._console.show_cursor(show=True)  # rich hides it, and a process that is killed would leave the terminal without one
 
     def stop(self) -> None:
-        """Draw the last state and leave it standing. May be called twice, and without `start`."""
+        """Take the table away: the ledger that follows says what became of everything. May be called twice, and without `start`."""
         live, self._live = self._live, None
         if live is not None:
             live.stop()

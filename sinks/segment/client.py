@@ -23,8 +23,6 @@ from currents_segment.sinks.segment.batch import Piece, document
 from currents_segment.sinks.segment.keys import Key
 from currents_segment.sinks.segment.resolver import OwnResolver
 
-ENDPOINTS: Final = {"us": "https://api.segment.io/v1/batch", "eu": "https://events.eu1.segmentapis.com/v1/batch"}
-
 RENEW_AFTER: Final = 24 * 3600.0  # s: Segment's addresses change; its documentation asks for a lookup at least daily
 RENEW_STREAK: Final = 5  # answers of 5xx in a row: the same page asks for a lookup after a streak of them
 LONGEST_ANSWER: Final = 64 * 1024  # bytes that are read of an answer; Segment's are some tens
@@ -45,7 +43,7 @@ class Client:
     """Sends batches of one connector.
 
     Args:
-        endpoint: the region's URL (`ENDPOINTS`), or an override for tests.
+        endpoint: the region's URL, or an override for tests.
         key: the write key; read anew for each request.
         timeout: s, for the whole of one attempt: lookup, connection, upload, and an answer that drips byte by byte.
         in_flight: connections at most.

@@ -23,6 +23,8 @@ from currents_segment.sinks.segment.keys import Key
 from currents_segment.sinks.segment.lane import Batch, Lane
 
 LOOK: Final = 0.25  # s: how often a connector with nothing to do looks at clocks and keys
+SETTLE: Final = 5.0  # s after the start: many unknown names come together, and are one piece of news
+TELL_UNKNOWN: Final = 60.0  # s: at most one line of them a minute
 WARNINGS: Final = (0.5, 0.9)  # of `expire_after`, beside the first hour: when a failing connector speaks up again
 
 
@@ -87,6 +89,8 @@ class Driver:
         self._next_request = 0.0
         self._key = Key(connector.write_key)
         self._warned = 0
+        self._told: set[str] = set()
+        self._tell_again = time.monotonic() + SETTLE
         self._tasks: set[asyncio.Task[None]] = set()
         self._random = random.Random()  # noqa: S311 - jitter
         self._log = structlog.get_logger().bind(connector=connector.name)
@@ -96,11 +100,16 @@ class Driver:
         self.health = merge(self.health, health)
 
     def met(self, unknown: Mapping[str, int]) -> None:
-        """Names were met that the catalogue does not know: counted always, told once."""
-        new = unknown.keys() - self.unknown.keys()
-        if new:
-            self._log.info("catalogue.unknown", names=sorted(new), remedy="nothing is wrong: Braze adds types and fields without notice")
+        """Names were met that the catalogue does not know: counted always, told now and then. Braze adds types and fields without notice."""
         self.unknown.update(unknown)
+
+    def _tell_unknown(self, monotonic: float) -> None:
+        new = self.unknown.keys() - self._told
+        if new and monotonic >= self._tell_again:
+            self._told |= new
+            self._tell_again = monotonic + TELL_UNKNOWN
+            words = sorted({name.rpartition(".")[2] for name in new})
+            self._log.info("catalogue.unknown", names=words[:5], more=max(0, len(words) - 5), see="currents-segment status")
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
@@ -124,6 +133,7 @@ class Driver:
         """Start what may be started now; returns the seconds after which to look again."""
         now = self._clock()
         with self._lock:
+            self._tell_unknown(time.monotonic())
             if not self.health.working:
                 if self._key.changed():
                     self._log.info("connector.key_replaced")

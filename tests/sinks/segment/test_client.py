@@ -18,7 +18,8 @@ import pytest
 from currents_segment.codecs.chunk import Origin
 from currents_segment.sinks.segment.answers import Delivered, Retry, SetupFault, Split, WithoutRetryCount
 from currents_segment.sinks.segment.batch import Piece
-from currents_segment.sinks.segment.client import ENDPOINTS, RENEW_AFTER, RENEW_STREAK, Client
+from currents_segment.flows.config.model import ENDPOINTS
+from currents_segment.sinks.segment.client import RENEW_AFTER, RENEW_STREAK, Client
 from currents_segment.sinks.segment.keys import Key
 
 NOW = 1_800_000_000.25
