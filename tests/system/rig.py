@@ -1,0 +1,412 @@
+"""What the system tests share: the command line as real processes, exports, the double, and waiting for conditions; all is looked at from outside.
+
+Nothing here reaches into a running process: what became of events is read from the double, the status files and the dead letters.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from currents_segment.codecs.outcome import Outcome
+from currents_segment.flows.simulate.expected_file import Ledgers, read_ledgers, total
+from currents_segment.flows.status import Connector, Status, balance
+from currents_segment.flows.telemetry import ask
+from currents_segment.sinks.dead_letters import DeadLetter, read
+
+CLI: Final = (sys.executable, "-m", "currents_segment.flows.cli")
+PATIENCE: Final = 60.0  # s: only against hanging; machines may be busy
+STOPPING: Final = 15.0  # s: a stop takes 5 at the most; the rest is for a busy machine
+OFFSET_FILE: Final = "CURRENTS_SEGMENT_CLOCK_OFFSET_FILE"
+LETTERS: Final = ("rejected", "undecodable", "expired")  # states whose events are kept
+
+T = TypeVar("T")
+
+
+def wait(condition: Callable[[], T], what: str, within: float = PATIENCE) -> T:
+    """What the condition gives as soon as it is true."""
+    deadline = time.monotonic() + within
+    while not (got := condition()):
+        assert time.monotonic() < deadline, f"waited {within:g} s for {what}"
+        time.sleep(0.02)
+    return got
+
+
+def command(*arguments: object, code: int = 0, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself, with this exit code."""
+    done = subprocess.run(
+        [*CLI, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE, check=False, env={**os.environ, **(env or {})}
+    )
+    assert code == done.returncode, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def free_port() -> int:
+    """A port on which nothing listens at the moment."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def key(connector: str) -> str:
+    """The write key of a connector in these tests; not to be met anywhere else."""
+    return f"{connector}-w3r1te-k3y"
+
+
+class Double:
+    """The double as a process, and what Segment would keep."""
+
+    def __init__(self, home: Path) -> None:
+        ready = home / "port"
+        with (home / "double.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*CLI, "simulate", "segment", "--key", "nobody=nobodys-key", "--ready-file", ready], stdout=log, stderr=log
+            )
+        wait(ready.exists, "the double to listen")
+        self.url = f"http://127.0.0.1:{ready.read_text()}"
+        self._client = httpx.Client(base_url=f"{self.url}/_double", timeout=PATIENCE)
+
+    def close(self) -> None:
+        """End the process."""
+        self._client.close()
+        self._process.terminate()
+        assert 0 == self._process.wait(PATIENCE)
+
+    def reset(self) -> None:
+        """Nothing was sent, nothing fails."""
+        self._client.post("/reset").raise_for_status()
+
+    def fault(self, **fault: Any) -> str:
+        """Put a fault in force; its name."""
+        names: list[str] = self._client.post("/faults", json=fault).raise_for_status().json()["added"]
+        return names[0]
+
+    def clear(self, **which: str) -> None:
+        """End faults: all, or by source or name."""
+        self._client.delete("/faults", params=which).raise_for_status()
+
+    def source(self, name: str, **change: Any) -> None:
+        """Add a source, or change its key or state."""
+        self._client.post("/keys", json={"source": name, **change}).raise_for_status()
+
+    def summary(self, source: str | None = None) -> dict[str, Any]:
+        """Counts of one source, or of all."""
+        found = self._client.get("/summary").raise_for_status().json()
+        nothing = {"requests": {}, "received": 0, "kept": 0, "duplicates": {"answered": 0}, "refused": {}}
+        counts: dict[str, Any] = found["total"] if source is None else found["sources"].get(source, nothing)
+        return counts
+
+    def kept(self, source: str | None = None) -> int:
+        """Messages that Segment would have."""
+        kept: int = self.summary(source)["kept"]
+        return kept
+
+    def answers(self, source: str | None = None) -> Counter[str]:
+        """Requests by what became of them."""
+        return Counter(self.summary(source)["requests"])
+
+    def requests(self, source: str) -> list[dict[str, Any]]:
+        """The last requests of a source, oldest first."""
+        found: list[dict[str, Any]] = self._client.get("/requests", params={"source": source}).raise_for_status().json()
+        return found
+
+    def view(self) -> bytes:
+        """What Segment would keep, in order of arrival, JSON lines."""
+        return self._client.get("/view").raise_for_status().content
+
+
+@dataclass(frozen=True)
+class Export:
+    """Simulated Currents, and what must become of them.
+
+    Attributes:
+        folder: where the files lie.
+        expected: the expected outcome.
+    """
+
+    folder: Path
+    expected: Path
+
+    @property
+    def ledgers(self) -> Ledgers:
+        """The expected counts by connector."""
+        return read_ledgers(self.expected)
+
+    def due(self, connector: str = "shop") -> int:
+        """How many messages Segment must get from a connector."""
+        count: int = self.ledgers[connector]["outcomes"]["delivered"]
+        return count
+
+    def files(self) -> list[Path]:
+        """All its files."""
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+
+@dataclass
+class Run:
+    """A `run` command, with the processes of its cluster."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    known: set[int] = field(default_factory=set)
+
+    def children(self) -> list[int]:
+        """Process ids of the cluster's processes; none when it is one process."""
+        with suppress(FileNotFoundError):
+            self.known |= {int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()}
+        return sorted(pid for pid in self.known if alive(pid))
+
+    def send(self, number: int) -> None:
+        """As from a terminal or an orchestrator: to the command only."""
+        self.process.send_signal(number)
+
+    def end(self, within: float = PATIENCE) -> int:
+        """Its exit code, once it and all its processes have ended."""
+        self.children()
+        try:
+            code = self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {within:g} s\n{self.text()}") from None
+        wait(lambda: not self.children(), "the cluster's processes to end", STOPPING)
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Stop it in good order."""
+        self.send(number)
+        assert 0 == self.end(STOPPING), self.text()
+
+    def kill(self) -> None:
+        """SIGKILL to all of it at once."""
+        children = self.children()
+        for pid in (self.process.pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.end()
+
+    def running(self) -> bool:
+        """It has not ended."""
+        self.children()
+        return self.process.poll() is None
+
+    def text(self) -> str:
+        """What it printed, on both streams."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def events(self) -> list[dict[str, Any]]:
+        """Its log lines."""
+        return [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+
+
+def alive(pid: int) -> bool:
+    """The process is there and not just waiting for its parent to notice its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Job:
+    """One configuration with its state, its runs, and what is seen of them.
+
+    Args:
+        home: folder of its own.
+        double: where it sends.
+        source: where it reads.
+        connectors: settings of each that differ from the usual; the double has a source of the same name.
+        settings: of the configuration's top level.
+    """
+
+    def __init__(
+        self, home: Path, double: Double, source: Path, connectors: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any
+    ) -> None:
+        self.home, self.double, self.source = home, double, source
+        self.config = home / "segment.yaml"
+        self.state, self.dead_letters = home / "state", home / "dead-letters"
+        self.runs: list[Run] = []
+        self.connectors = {name: dict(each) for name, each in (connectors or {"shop": {}}).items()}
+        self.settings: dict[str, Any] = {"http": None, "epoch": "200ms", **settings}
+        home.mkdir(parents=True, exist_ok=True)
+        for name in self.connectors:
+            self.key_file(name).write_text(key(name))
+            double.source(name, key=key(name), expired=False)
+        self.configure()
+
+    def key_file(self, connector: str) -> Path:
+        """Where its write key lies."""
+        return self.home / f"{connector}.key"
+
+    def configure(self) -> None:
+        """Write the configuration."""
+        connectors = {}
+        for name, settings in self.connectors.items():
+            given = dict(settings)
+            limits = {"batch_age": "50ms", "batch_events": 200, **given.pop("limits", {})}
+            connectors[name] = {
+                "integration_name": name,
+                "contact_email": "data@example.com",
+                "write_key": f"file:{self.key_file(name)}",
+                "region": "us",
+                "events": ["*"],
+                "start": "earliest",
+                "endpoint": f"{self.double.url}/v1/batch",
+                "limits": limits,
+                **given,
+            }
+        workspace = {"sources": {"currents": {"url": str(self.source), "poll": "200ms"}}, "connectors": connectors}
+        whole = {"state": "./state", "dead_letters": "./dead-letters", **self.settings, "workspaces": {"acme": workspace}}
+        self.config.write_text(json.dumps(whole, indent=1))  # JSON is YAML
+
+    def start(self, *options: str, processes: int = 1, env: Mapping[str, str] | None = None) -> Run:
+        """Start `run`, following unless `--once` is among the options."""
+        log = self.home / f"run-{len(self.runs)}.log"
+        arguments = ["run", str(self.config), *options, *(["--processes", str(processes)] if processes > 1 else [])]
+        with log.open("wb") as out:
+            process = subprocess.Popen([*CLI, *arguments], stdout=out, stderr=out, env={**os.environ, **(env or {})})
+        self.runs.append(Run(process, log))
+        return self.runs[-1]
+
+    def once(self, processes: int = 1, env: Mapping[str, str] | None = None) -> Run:
+        """`run --once` to its end, in good order."""
+        run = self.start("--once", processes=processes, env=env)
+        assert 0 == run.end(), run.text()
+        return run
+
+    def until(self, condition: Callable[[], T], what: str, within: float = PATIENCE) -> T:
+        """Wait while the last run runs."""
+
+        def look() -> T | bool:
+            assert self.runs[-1].running() or condition(), f"it ended before {what}"
+            return condition()
+
+        try:
+            return wait(look, what, within)  # type: ignore[return-value]
+        except AssertionError as failed:
+            raise AssertionError(f"{failed}\n{self.runs[-1].text()[-4000:]}") from None
+
+    def until_kept(self, count: float, source: str = "shop") -> None:
+        """Wait until Segment would have so many messages of a source."""
+        self.until(lambda: self.double.kept(source) >= count, f"{count:g} messages of {source}; there are {self.double.kept(source)}")
+
+    def status(self) -> Status | None:
+        """What the processes of the last run wrote about themselves, as one; None before they have."""
+        found = ask.saved(self.state)
+        return found.document if found else None
+
+    def connector(self, name: str = "shop") -> Connector | None:
+        """One connector's part of it."""
+        document = self.status()
+        return document["connectors"].get(name) if document else None
+
+    def outcomes(self, name: str = "shop") -> dict[str, int]:
+        """Its ledger as the last run left it, which adds up."""
+        document = self.status()
+        assert document is not None
+        assert {} == balance(document)
+        return document["connectors"][name]["outcomes"]
+
+    def letters(self) -> list[DeadLetter]:
+        """All dead letters, each readable."""
+
+        def unreadable(name: str, what: str) -> None:
+            raise AssertionError(f"{name}: {what}")
+
+        return list(read(self.dead_letters.as_uri(), unreadable=unreadable))
+
+    def compare(self, *exports: Export, code: int = 0) -> str:
+        """What the `compare` command says of the double's view and of the ledger that the last run left."""
+        document = self.status()
+        assert document is not None
+        assert {} == balance(document)
+        saved, view = self.home / "status.json", self.home / "view.jsonl"
+        saved.write_text(json.dumps(document))
+        view.write_bytes(self.double.view())
+        expected = [word for export in exports for word in ("--expected", export.expected)]
+        return command("compare", *expected, "--view", view, "--status", saved, code=code).stdout
+
+    def proved(self, *exports: Export) -> None:
+        """Segment has what it must have and nothing else, the ledger's counts are exact, and so are the dead letters on disk."""
+        self.compare(*exports)
+        wanted: Counter[tuple[str, str]] = Counter()
+        for name, ledger in total(export.ledgers for export in exports).items():
+            wanted.update({(name, outcome): count for outcome, count in ledger["outcomes"].items() if outcome.startswith(LETTERS)})
+        assert wanted == self.letter_counts()
+
+    def letter_counts(self) -> Counter[tuple[str, str]]:
+        """Events on disk as dead letters, by connector and outcome."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for letter in self.letters():
+            counts[letter.connector, letter.outcome.value] += letter.count
+        return counts
+
+    def close(self) -> None:
+        """Nothing is left running."""
+        for run in self.runs:
+            if run.running() or run.children():
+                run.kill()
+
+
+def export(
+    home: Path,
+    *options: object,
+    connectors: Sequence[str] = ("shop",),
+    settings: Mapping[str, Any] | None = None,
+    count: int = 6_000,
+    seed: int = 1,
+) -> Export:
+    """Simulate an export for these connectors, which all have the same `settings`.
+
+    Args:
+        home: folder of its own.
+        options: more of `simulate currents`.
+        connectors: whose outcome is expected.
+        settings: `events` and the like.
+        count: events.
+        seed: of all values.
+    """
+    usual = {"write_key": "env:NOT_NEEDED", "region": "us", "events": ["*"], "start": "earliest"}
+    config, made = home / "config.yaml", Export(home / "currents", home / "expected.jsonl.gz")
+    home.mkdir(parents=True, exist_ok=True)
+    connected = {name: {**usual, "integration_name": name, "contact_email": "data@example.com", **(settings or {})} for name in connectors}
+    workspaces = {"acme": {"sources": {"currents": {"url": str(made.folder)}}, "connectors": connected}}
+    config.write_text(json.dumps({"workspaces": workspaces, "state": str(home / "state")}))
+    command(
+        "simulate", "currents", "--out", made.folder, "--config", config, "--expected", made.expected, "--count", count, "--seed", seed,
+        "--events-per-file", 50, *options,
+    )  # fmt: skip
+    return made
+
+
+def put(made: Export, folder: Path, at: float | None = None) -> None:
+    """The files of an export come into a folder, each whole at once, now or as if at a time (seconds since the epoch)."""
+    for file in made.files():
+        place = folder / file.relative_to(made.folder).with_stem(f"{file.stem}-{made.folder.parent.name}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{place.name}")
+        shutil.copyfile(file, part)
+        if at is not None:
+            os.utime(part, (at, at))
+        part.rename(place)
+
+
+def everything_under(*places: Path) -> Iterator[Path]:
+    """All files below some places."""
+    for place in places:
+        yield from (path for path in place.rglob("*") if path.is_file())
+
+
+def kept_outcomes(outcomes: Mapping[str, int]) -> dict[str, int]:
+    """Those of the counts whose events become dead letters."""
+    return {name: count for name, count in outcomes.items() if Outcome(name).state in LETTERS}
