@@ -36,6 +36,7 @@ class Board:
         self.known: list[Known] = []
         self.logs: BucketLogs | None = None
         self._config, self._place, self._sender, self._window, self._mode, self._clock = config, place, sender, window, mode, clock
+        self._version = version("currents-segment")
         self._started = clock()
         self._shouted: set[tuple[str, str]] = set()
 
@@ -53,7 +54,7 @@ class Board:
                 "dedup.window_cut", "", effective_window=round(effective), remedy="raise dedup.max_ids: older copies are not found any more"
             )
         return {
-            "version": version("currents-segment"),
+            "version": self._version,
             "process": {
                 "id": self._place.process,
                 "of": self._place.processes,

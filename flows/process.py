@@ -189,7 +189,10 @@ class Process:
 
     def _save_every(self, ended: threading.Event) -> None:
         while not ended.wait(SAVE_EVERY):
-            self._save(self.board.document())
+            try:
+                self._save(self.board.document())
+            except Exception:  # noqa: BLE001 - a bug in the document must not end what only looks on
+                structlog.get_logger().exception("status.failed")
 
     def _save(self, document: Status) -> None:
         file = status_file(self.config.state, self.place.process)

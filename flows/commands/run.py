@@ -91,8 +91,9 @@ def _shown(document: "Callable[[], Status | None]", work: "Callable[[], Status |
     """Do the work; in a terminal, show how it goes."""
     if not sys.stderr.isatty():
         return work()
-    from currents_segment.flows.telemetry.progress import Progress  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
+
+    from currents_segment.flows.telemetry.progress import Progress  # noqa: PLC0415
 
     progress = Progress(document, console=Console(stderr=True))
     progress.start()

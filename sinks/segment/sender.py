@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
@@ -33,7 +34,7 @@ class Sender(threading.Thread):
         self.bug: BaseException | None = None
         self.slots: dict[int, Slot] = {}
         self._stopping = stopping
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None  # made by the thread that runs it
         self._quit = asyncio.Event()
         self.drivers = {
             name: Driver(connector, lock=self.lock, gate=gate, slots=self.slots, clock=clock, watch=watch, fail=self._fail)
@@ -43,24 +44,27 @@ class Sender(threading.Thread):
     def run(self) -> None:
         """Thread body."""
         try:
-            self._loop.run_until_complete(self._main())
+            asyncio.run(self._main())
         except BaseException as bug:  # noqa: BLE001 - raised again by the slots
             self.bug = self.bug or bug
-        finally:
-            self._loop.close()
 
     def wake(self, connectors: Iterable[str]) -> None:
         """These connectors have something new; called from any thread."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake, tuple(connectors))
+        self._call(self._wake, tuple(connectors))
 
     def close(self, timeout: float) -> None:
         """End; requests in flight are given up and stay un-acked."""
+        self._call(self._quit.set)
         if self.is_alive():
-            self._loop.call_soon_threadsafe(self._quit.set)
             self.join(timeout)
-        elif not self._loop.is_closed():  # it was never started
-            self._loop.close()
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        loop = self._loop
+        if loop is None:
+            function(*arguments)
+            return
+        with suppress(RuntimeError):  # it has just ended
+            loop.call_soon_threadsafe(function, *arguments)
 
     def _wake(self, connectors: tuple[str, ...]) -> None:
         for name in connectors:
@@ -71,6 +75,7 @@ class Sender(threading.Thread):
         self._quit.set()
 
     async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
         tasks = [asyncio.create_task(driver.run(self._stopping)) for driver in self.drivers.values()]
         quitting = asyncio.create_task(self._quit.wait())
         await asyncio.wait([*tasks, quitting], return_when=asyncio.FIRST_COMPLETED)

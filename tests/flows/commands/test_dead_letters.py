@@ -1,5 +1,5 @@
 """`dead-letters list` and `show`, as typed."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import time
 from dataclasses import replace

@@ -23,7 +23,7 @@ http: {http}
 workspaces:
   shop:
     sources:
-      currents: {{url: {state}}}
+      currents: {{url: {state}-currents}}
     connectors:
       crm: {{write_key: "env:KEY", region: us, events: [Email], start: earliest}}
 """

@@ -1,5 +1,5 @@
 """`simulate segment` as a process: how it starts, ends and names mistakes."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import signal
 import subprocess

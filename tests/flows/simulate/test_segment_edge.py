@@ -1,5 +1,5 @@
 """What the double's edge reads and what it refuses."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import base64
 import gzip

@@ -1,5 +1,5 @@
 """Keys, faults, edge and pipeline together: one request in, one answer out, and what Segment made of it."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import json
 

@@ -1,5 +1,5 @@
 """Which request a scripted fault strikes, and what it makes of the answer."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import pytest
 from hypothesis import given

@@ -1,5 +1,5 @@
 """What Segment would keep, and why not the rest."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,5 +1,5 @@
 """The double on a real port: faults as a socket shows them, and its control and view API."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import asyncio
 import json

@@ -1,5 +1,5 @@
 """The double as an httpx transport: faults as a client meets them, without a socket and without waiting."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import asyncio
 

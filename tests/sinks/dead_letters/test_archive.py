@@ -1,5 +1,5 @@
 """Dead letters written and read again, in a folder and in a bucket."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import gzip
 from dataclasses import replace

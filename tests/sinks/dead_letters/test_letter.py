@@ -1,5 +1,5 @@
 """A dead letter's form on disk."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 from dataclasses import replace
 

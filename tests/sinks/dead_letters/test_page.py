@@ -1,5 +1,5 @@
 """A dead letter as a person reads it."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import io
 from dataclasses import replace

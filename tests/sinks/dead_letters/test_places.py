@@ -1,5 +1,5 @@
 """Folders and buckets as places for whole objects."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import os
 import resource

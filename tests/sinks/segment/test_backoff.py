@@ -1,5 +1,5 @@
 """When a batch, and when a connector, tries again."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 from itertools import pairwise
 

@@ -1,5 +1,5 @@
 """How chunks become requests."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import pickle
 from collections import deque

@@ -1,5 +1,5 @@
 """One attempt against real sockets: what goes out, and what each way of failing is called."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import asyncio
 import gzip
@@ -16,9 +16,9 @@ import orjson
 import pytest
 
 from currents_segment.codecs.chunk import Origin
+from currents_segment.flows.config.model import ENDPOINTS
 from currents_segment.sinks.segment.answers import Delivered, Retry, SetupFault, Split, WithoutRetryCount
 from currents_segment.sinks.segment.batch import Piece
-from currents_segment.flows.config.model import ENDPOINTS
 from currents_segment.sinks.segment.client import RENEW_AFTER, RENEW_STREAK, Client
 from currents_segment.sinks.segment.keys import Key
 

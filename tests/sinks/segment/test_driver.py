@@ -1,6 +1,5 @@
 import pytest
 import structlog
-
 from tests.sinks.segment.world import chunk, until, world
 
 HOURS = 3600.0
@@ -186,3 +185,12 @@ def test_every_kind_of_broken_answer_is_tried_again(tmp_path, fault):
         one.epoch(chunk("a"))
         failing(one)
         until(lambda: one.counts == {"delivered": 1})
+
+
+def test_requests_a_second_are_bounded(tmp_path):
+    """However much waits: the limit is the connector's promise to the endpoint."""
+    with world(tmp_path, limits={"batch_events": 1, "requests_per_second": 20.0}) as one:
+        one.epoch(chunk(*"abcdefghijkl"))
+        until(lambda: one.counts == {"delivered": 12})
+        at = [request["at"] for request in one.double.requests("shop")]
+        assert at[-1] - at[0] >= 11 / 20 * 0.9

@@ -1,5 +1,5 @@
 """The write key: read by reference, renewed in place, never shown."""
-# ruff: noqa: SIM300  # expected on the left
+# expected on the left
 
 import pickle
 from pathlib import Path

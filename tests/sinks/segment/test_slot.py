@@ -1,9 +1,9 @@
 import pickle
 
 import pytest
+from tests.sinks.segment.world import SLOT, chunk, until, verdict, world
 
 from currents_segment.codecs.outcome import Outcome
-from tests.sinks.segment.world import SLOT, chunk, until, verdict, world
 
 
 def test_a_chunk_is_delivered_when_its_bodies_and_all_its_verdicts_are_there(tmp_path):
