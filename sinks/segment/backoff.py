@@ -146,6 +146,11 @@ def pause(failures: int, random: float, asked: float | None = None) -> float:
     return wait * (1 + JITTER * random)
 
 
+def due(at: float, now: float) -> bool:
+    """A moment to wait for is reached, or lies farther ahead than any wait does: then the wall clock was set back, and nobody waits for hours."""
+    return at <= now or at - now > LONGEST_WAIT * (1 + JITTER) + OTHERS_FIRST
+
+
 def merge(a: Health, b: Health) -> Health:
     """Views of one connector by several slots or processes become one: the latest success wins, and failing counts from the earliest failure after it.
 

@@ -15,7 +15,7 @@ from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
 from currents_segment.sinks.segment.answers import Answer, Delivered
-from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, merge, rekeyed, step
+from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, rekeyed, step
 from currents_segment.sinks.segment.batch import Piece
 from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.dead import Dead
@@ -142,7 +142,7 @@ class Driver:
                         failed.hurry()
                 self._warn(now)
             self._expire(now)
-            if now < self.health.wait_until:
+            if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
             while (delay := self._may_send()) <= 0:
                 batch, lane = self._pick(now)
@@ -170,7 +170,7 @@ class Driver:
         for lane in self.lanes.values():
             if lane.waiting:
                 waits.append(max(0.005, age - (monotonic - lane.since)))
-            waits += [max(0.005, retry.at - now) for retry in lane.retries]
+            waits += [max(0.005, retry.at - now) for retry in lane.retries if not due(retry.at, now)]
         return min(waits) if delay <= 0 else max(0.001, min(delay, LOOK))
 
     def _start(self, client: Client, lane: Lane, batch: Batch) -> None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from currents_segment.sinks.segment.backoff import due
 from currents_segment.sinks.segment.batch import Piece, halve, take
 
 
@@ -81,7 +82,7 @@ class Lane:
 
         A retry that is not due does not stand in the way of the rest: while others succeed, it alone is what fails.
         """
-        batch = next((retry for retry in self.retries if retry.at <= now), None)
+        batch = next((retry for retry in self.retries if due(retry.at, now)), None)
         if batch is not None:
             self.retries.remove(batch)
         elif self.waiting and (self.size >= max_bytes or self.events >= max_events or monotonic - self.since >= max_age):

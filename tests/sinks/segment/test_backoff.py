@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from currents_segment.sinks.segment.answers import Delivered, Refused, Retry, SetupFault, Split, Wait, WithoutRetryCount
-from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, merge, pause, rekeyed, step
+from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, pause, rekeyed, step
 
 NOW = 1_800_000_000.0
 FAILING = Health(failing_since=NOW - 100, last_ok=NOW - 200, failures=4, wait_until=NOW - 1)
@@ -243,3 +243,9 @@ def test_merge_in_any_order(a, b):
     assert merge(merged, merged) == merged
     assert merge(merged, a) == merged
     assert merged.failing_since is None or merged.last_ok is None or merged.failing_since >= merged.last_ok
+
+
+@pytest.mark.parametrize(("ahead", "is_due"), [(-1, True), (0, True), (1, False), (330, False), (331, True), (10_800, True)])
+def test_no_wait_outlasts_the_longest_one_whatever_the_clock_does(ahead, is_due):
+    """A wall clock that is set back by hours holds nothing up."""
+    assert is_due is due(1_800_000_000 + ahead, 1_800_000_000)
