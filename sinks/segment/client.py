@@ -18,7 +18,8 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from isal import isal_zlib
 
-from currents_segment.sinks.segment.answers import Answer, classify, failure
+from currents_segment.flows.errors import UserError
+from currents_segment.sinks.segment.answers import Answer, SetupFault, classify, failure
 from currents_segment.sinks.segment.batch import Piece, document
 from currents_segment.sinks.segment.keys import Key
 from currents_segment.sinks.segment.resolver import OwnResolver
@@ -73,7 +74,11 @@ class Client:
             now: the clock, seconds since the epoch; read when the attempt starts and when its answer is there.
         """
         retry_count = tries if with_retry_count else 0
-        request, body = self._headers(retry_count), document(pieces, write_key=None, sent_at=_stamp(now()))
+        try:
+            request = self._headers(retry_count)
+        except UserError:
+            return SetupFault("write key cannot be read")
+        body = document(pieces, write_key=None, sent_at=_stamp(now()))
         # In this thread: 0.8 ms for a full batch, without the interpreter lock; handing it to another thread takes longer.
         packed = isal_zlib.compress(body, 1, wbits=_GZIP)
         connections = await self._current(now())

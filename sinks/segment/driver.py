@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
-import structlog
-
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
@@ -21,11 +19,9 @@ from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.dead import Dead
 from currents_segment.sinks.segment.keys import Key
 from currents_segment.sinks.segment.lane import Batch, Lane
+from currents_segment.sinks.segment.news import News
 
 LOOK: Final = 0.25  # s: how often a connector with nothing to do looks at clocks and keys
-SETTLE: Final = 5.0  # s after the start: many unknown names come together, and are one piece of news
-TELL_UNKNOWN: Final = 60.0  # s: at most one line of them a minute
-WARNINGS: Final = (0.5, 0.9)  # of `expire_after`, beside the first hour: when a failing connector speaks up again
 
 
 class Slot(Protocol):
@@ -88,28 +84,13 @@ class Driver:
         self._pause = 1 / connector.limits.requests_per_second  # s between requests
         self._next_request = 0.0
         self._key = Key(connector.write_key)
-        self._warned = 0
-        self._told: set[str] = set()
-        self._tell_again = time.monotonic() + SETTLE
+        self._news = News(connector.name, connector.expire_after)
         self._tasks: set[asyncio.Task[None]] = set()
         self._random = random.Random()  # noqa: S311 - jitter
-        self._log = structlog.get_logger().bind(connector=connector.name)
 
     def restore(self, health: Health) -> None:
         """Take in what a slot's state knew of the connector's health."""
         self.health = merge(self.health, health)
-
-    def met(self, unknown: Mapping[str, int]) -> None:
-        """Names were met that the catalogue does not know: counted always, told now and then. Braze adds types and fields without notice."""
-        self.unknown.update(unknown)
-
-    def _tell_unknown(self, monotonic: float) -> None:
-        new = self.unknown.keys() - self._told
-        if new and monotonic >= self._tell_again:
-            self._told |= new
-            self._tell_again = monotonic + TELL_UNKNOWN
-            words = sorted({name.rpartition(".")[2] for name in new})
-            self._log.info("catalogue.unknown", names=words[:5], more=max(0, len(words) - 5), see="currents-segment status")
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
@@ -133,14 +114,14 @@ class Driver:
         """Start what may be started now; returns the seconds after which to look again."""
         now = self._clock()
         with self._lock:
-            self._tell_unknown(time.monotonic())
+            self._news.unknown(self.unknown.keys())
             if not self.health.working:
                 if self._key.changed():
-                    self._log.info("connector.key_replaced")
+                    self._news.key_replaced()
                     self.health = rekeyed(self.health)
                     for failed in self.lanes.values():
                         failed.hurry()
-                self._warn(now)
+                self._news.still_failing(now - (self.health.failing_since or now), self.time_to_loss(now, None), self.why)
             self._expire(now)
             if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
@@ -226,9 +207,10 @@ class Driver:
             case Halve(status=status) | Reject(status=status):
                 self._bury(lane, batch.pieces, Outcome.REFUSED, now, status=status, why=result, tries=batch.tries + 1)
         if self.health.working:
-            self.tried = bool(self.tried and any(other.retries for other in self.lanes.values()))
+            self.tried = self.tried and any(other.retries for other in self.lanes.values())
+            self.why = self.why if self.tried else None
         self._gate.working(self.connector.name, self.health.working)
-        self._tell(before, now)
+        self._news.changed(before, self.health, self.why, now)
         return batch not in lane.retries
 
     def _failed(self, batch: Batch, before: Health, now: float, result: str) -> None:
@@ -236,31 +218,6 @@ class Driver:
         self.why, self.tried = result, True
         if before.working:
             batch.failed(now)
-
-    def _tell(self, before: Health, now: float) -> None:
-        """A log line for every change of state, and for nothing else."""
-        if self.health.working:
-            if not before.working:
-                self._log.info("connector.recovered", failed_for=round(now - (before.failing_since or now), 1))
-                self.why, self._warned = None, 0
-        elif self.health.fault and self.health.fault != before.fault:
-            self._log.error(
-                "connector.held", why=self.health.fault, remedy="check write key, region and endpoint; a replaced key file is used at once"
-            )
-        elif before.working:
-            self._log.warning("connector.failing", why=self.why, next_try_in=round(max(0.0, self.health.wait_until - now), 1))
-
-    def _warn(self, now: float) -> None:
-        """At one hour, half and nine tenths of the time to the first loss, once each."""
-        limit = self.connector.expire_after
-        steps = sorted({min(3600.0, limit / 4), *(part * limit for part in WARNINGS)})
-        failed_for = now - (self.health.failing_since or now)
-        due = sum(failed_for >= at for at in steps)
-        if due > self._warned:
-            self._warned = due
-            self._log.warning(
-                "connector.still_failing", why=self.why, failed_for=round(failed_for), first_loss_in=self.time_to_loss(now, None)
-            )
 
     def clock_of(self, piece: Piece) -> float | None:
         """Since when the time to expiry of a piece runs, seconds since the epoch; None while it does not run.

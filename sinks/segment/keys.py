@@ -44,9 +44,12 @@ class Key:
         return self._value
 
     def changed(self) -> bool:
-        """Whether there is another key than at the last look or read; raises as `read` does."""
+        """Whether there is another key than at the last look or read; one that cannot be read just now is no other."""
         before = self._value
-        return self.read() != before and before is not None
+        try:
+            return self.read() != before and before is not None
+        except UserError:
+            return False
 
     def __repr__(self) -> str:
         return f"Key({self.reference})"

@@ -145,7 +145,7 @@ class SinkSlot:
             account.arrive(messages.received, messages.tally)
             if duplicates:
                 account.end(Outcome.DUPLICATE, duplicates)
-            self._sender.drivers[name].met(messages.unknown)
+            self._sender.drivers[name].unknown.update(messages.unknown)
             self.dead += letters
             self._hold(name, [piece] if piece.count else [], emitted=chunk.emitted)
             for letter in letters:

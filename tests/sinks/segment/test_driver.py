@@ -92,6 +92,17 @@ def test_an_expired_key_holds_everything_and_a_replaced_one_resumes_at_once(tmp_
         assert "write-key" not in str(lines)
 
 
+def test_a_key_that_cannot_be_read_holds_everything_until_it_can(tmp_path):
+    """A file that is not mounted yet is a fault of the set-up, not the end of the process."""
+    (tmp_path / "key").mkdir()
+    with world(tmp_path) as one:
+        one.epoch(chunk("a"))
+        until(lambda: one.driver.health.fault == "write key cannot be read")
+        (tmp_path / "key").rmdir()
+        (tmp_path / "key").write_text("write-key-of-shop")
+        until(lambda: one.counts == {"delivered": 1})
+
+
 def test_events_expire_when_their_connector_has_failed_for_the_whole_time_since_they_came(tmp_path):
     """48 h from the first failure for what was there before it, from its arrival for what came later."""
     with world(tmp_path) as one:

@@ -57,11 +57,12 @@ def test_vanished_file(file):
     assert "another" == key.read()
 
 
-@pytest.mark.parametrize("ask", [Key.read, Key.changed])
-def test_never_readable(tmp_path, ask):
-    """A key that was never readable is a mistake that names the reference."""
+def test_never_readable(tmp_path):
+    """A key that was never readable is a mistake that names the reference, and no other key than before."""
+    key = Key(File(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="nowhere"):
-        ask(Key(File(tmp_path / "nowhere")))
+        key.read()
+    assert not key.changed()
 
 
 def test_first_look_is_no_change(file):
