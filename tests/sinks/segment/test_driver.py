@@ -93,12 +93,12 @@ def test_an_expired_key_holds_everything_and_a_replaced_one_resumes_at_once(tmp_
 
 
 def test_a_key_that_cannot_be_read_holds_everything_until_it_can(tmp_path):
-    """A file that is not mounted yet is a fault of the set-up, not the end of the process."""
-    (tmp_path / "key").mkdir()
-    with world(tmp_path) as one:
+    """A file that is gone is a fault of the set-up, not the end of the process."""
+    with world(tmp_path, threads=False) as one:
+        (tmp_path / "key").unlink()
+        one.sender.start()
         one.epoch(chunk("a"))
         until(lambda: one.driver.health.fault == "write key cannot be read")
-        (tmp_path / "key").rmdir()
         (tmp_path / "key").write_text("write-key-of-shop")
         until(lambda: one.counts == {"delivered": 1})
 
