@@ -13,14 +13,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
 
-from currents_segment.codecs.outcome import Outcome
+from currents_segment.codecs.outcome import KEPT, Outcome
 from currents_segment.flows.simulate.expected_file import Ledgers, read_ledgers, total
 from currents_segment.flows.status import Connector, Status, balance
 from currents_segment.flows.telemetry import ask
@@ -30,7 +30,6 @@ CLI: Final = (sys.executable, "-m", "currents_segment.flows.cli")
 PATIENCE: Final = 60.0  # s: only against hanging; machines may be busy
 STOPPING: Final = 15.0  # s: a stop takes 5 at the most; the rest is for a busy machine
 OFFSET_FILE: Final = "CURRENTS_SEGMENT_CLOCK_OFFSET_FILE"
-LETTERS: Final = ("rejected", "undecodable", "expired")  # states whose events are kept
 
 T = TypeVar("T")
 
@@ -53,12 +52,16 @@ def command(*arguments: object, code: int = 0, env: Mapping[str, str] | None = N
     return done
 
 
-def free_port() -> int:
-    """A port on which nothing listens at the moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+def free_port(count: int = 1) -> int:
+    """The first of so many ports in a row on which nothing listens at the moment."""
+    while True:
+        with socket.socket() as one, ExitStack() as others:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                for following in range(port + 1, port + count):
+                    others.enter_context(socket.socket()).bind(("127.0.0.1", following))
+                return port
 
 
 def key(connector: str) -> str:
@@ -191,7 +194,8 @@ class Run:
     def kill(self) -> None:
         """SIGKILL to all of it at once."""
         children = self.children()
-        for pid in (self.process.pid, *children):
+        self.process.kill()
+        for pid in children:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.end()
@@ -341,7 +345,7 @@ class Job:
         self.compare(*exports)
         wanted: Counter[tuple[str, str]] = Counter()
         for name, ledger in total(export.ledgers for export in exports).items():
-            wanted.update({(name, outcome): count for outcome, count in ledger["outcomes"].items() if outcome.startswith(LETTERS)})
+            wanted.update({(name, outcome): count for outcome, count in ledger["outcomes"].items() if Outcome(outcome).state in KEPT})
         assert wanted == self.letter_counts()
 
     def letter_counts(self) -> Counter[tuple[str, str]]:
@@ -405,8 +409,3 @@ def everything_under(*places: Path) -> Iterator[Path]:
     """All files below some places."""
     for place in places:
         yield from (path for path in place.rglob("*") if path.is_file())
-
-
-def kept_outcomes(outcomes: Mapping[str, int]) -> dict[str, int]:
-    """Those of the counts whose events become dead letters."""
-    return {name: count for name, count in outcomes.items() if Outcome(name).state in LETTERS}

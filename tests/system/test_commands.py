@@ -18,6 +18,7 @@ def home(tmp_path_factory):
     (home / "keyless.yaml").write_text(configuration().replace("file:./key", "env:NOT_SET_ANYWHERE"))
     (home / "key").write_text("shop-w3r1te-k3y")
     (home / "currents").mkdir()
+    (home / "stateless.yaml").write_text(configuration().replace("./state", "./key"))
     (home / "torn.yaml").write_text("workspaces: {shop: [")
     return home
 
@@ -52,6 +53,7 @@ MISTAKES = [
     (["run", "keyless.yaml"], 2, "NOT_SET_ANYWHERE"),
     (["run", "right.yaml", "--processes", "17"], 2, "--processes"),
     (["run", "right.yaml", "--log-level", "loud"], 2, "loud"),
+    (["run", "stateless.yaml"], 2, "cannot keep state here"),
     (["check", "absent.yaml"], 2, "absent.yaml"),
     (["check", "right.yaml"], 1, "127.0.0.1:9"),
     (["status"], 2, "--url"),

@@ -51,12 +51,28 @@ def test_the_parent_of_a_cluster_is_killed(job, slow, currents):
     main.until_kept(currents.due() / 3)
     children = run.children()
     assert 2 == len(children)
+    for child in children:
+        os.kill(child, signal.SIGSTOP)  # so that they are still there when the next run starts
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
     early = main.start("--once")
     assert 2 == early.end(), early.text()
     assert "in use by" in early.text()
-    run.end(20)
+    for child in children:
+        os.kill(child, signal.SIGCONT)
+    run.end()
     slow.clear()
+    main.once()
+    main.proved(currents)
+
+
+def test_the_parent_of_a_cluster_is_killed_while_it_starts(job, double, currents):
+    """Processes that find no parent when they are up end, too: nobody would ever stop them."""
+    main = job(currents.folder)
+    run = main.start(processes=2)
+    main.until(lambda: 2 == len(run.children()), "its processes")
+    os.kill(run.process.pid, signal.SIGKILL)
+    run.end()
+    double.reset()
     main.once()
     main.proved(currents)

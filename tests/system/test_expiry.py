@@ -1,10 +1,13 @@
 """Forty-eight hours by a clock that the test moves: nothing expires before, everything that is due does after, and nothing is lost uncounted."""
 
+import json
 import time
 from collections import Counter
 
 import pytest
 from tests.system.rig import OFFSET_FILE, command, export, put
+
+from currents_segment.codecs.outcome import KEPT, Outcome
 
 HOUR = 3600.0  # s
 LIMIT = 48 * HOUR
@@ -91,9 +94,47 @@ def test_after_48_hours_everything_rolls_out_as_expired(job, double, moved, tmp_
     wanted = Counter(old.ledgers["shop"]["outcomes"]) + Counter(new.ledgers["shop"]["outcomes"])
     wanted["expired"], wanted["delivered"] = old.due(), new.due()
     assert dict(wanted) == main.outcomes()
-    assert {outcome: count for outcome, count in wanted.items() if outcome.startswith(("expired", "rejected", "undecodable"))} == {
+    assert {outcome: count for outcome, count in wanted.items() if Outcome(outcome).state in KEPT} == {
         outcome: count for (_, outcome), count in main.letter_counts().items()
     }
+
+
+def test_a_crash_while_events_expire(job, double, moved, tmp_path):
+    """No event is both delivered and kept as expired: it is written only when the commit that decided it is known to be there."""
+    made = export(tmp_path / "export", "--tidy", count=20_000)  # more than is held while nothing succeeds
+    down = double.fault(do="status", status=503)
+    main = job(made.folder)
+    began = time.time()
+    run = main.start(env=moved.env)
+    tried_after(main, 0, began)
+    moved(49)
+    main.until(lambda: any(main.dead_letters.rglob("*.gz")), "the first dead letters")
+    run.kill()
+    double.clear(name=down)
+    main.once(env=moved.env)
+    expired = [letter.id for letter in main.letters() if letter.outcome == "expired"]
+    delivered = [json.loads(line)["message"]["messageId"] for line in double.view().split(b"\n") if line]
+    assert 0 < len(expired) < made.due()
+    assert made.due() == len({*expired, *delivered}) == len(expired) + len(delivered)
+    assert {"delivered": len(delivered), "expired": len(expired)} == {
+        k: n for k, n in main.outcomes().items() if k in {"delivered", "expired"}
+    }
+
+
+def test_a_clock_that_is_set_back_stops_nothing(job, double, moved, tmp_path):
+    """A wait that was begun before the clock was set back by three hours does not last three hours longer."""
+    made = export(tmp_path / "export", "--tidy", count=500)
+    down = double.fault(do="status", status=503)
+    main = job(made.folder)
+    moved(3)
+    began = time.time()
+    run = main.start(env=moved.env)
+    tried_after(main, 3, began)
+    moved(0)
+    double.clear(name=down)
+    main.until_kept(made.due())
+    run.stop()
+    main.proved(made)
 
 
 def stamp(later):

@@ -1,5 +1,7 @@
 """Places that are taken or full: a run says so, or waits; it never works twice on one state and never loses a dead letter."""
 
+import socket
+
 import pytest
 
 
@@ -37,3 +39,15 @@ def test_dead_letters_that_cannot_be_written_are_held(job, double, currents, pro
     run.stop()
     main.proved(currents)
     assert 0 == sum(double.summary()["duplicates"].values())
+
+
+def test_a_port_that_is_taken(job, currents):
+    """The run ends before it sends anything, with one line that names the address, and its state is as free as before."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        main = job(currents.folder, http={"port": taken.getsockname()[1]})
+        run = main.start("--once")
+        assert 2 == run.end(), run.text()
+        assert f"127.0.0.1:{main.settings['http']['port']}" in run.text().splitlines()[-1]
+        assert "Traceback" not in run.text()
+    main.once()
+    main.proved(currents)

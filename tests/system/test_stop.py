@@ -2,7 +2,8 @@
 
 import signal
 
-from tests.system.rig import STOPPING
+import pytest
+from tests.system.rig import STOPPING, export
 
 LIMITS = {"shop": {"limits": {"batch_events": 100, "in_flight": 4}}}
 
@@ -38,18 +39,51 @@ def test_a_second_sigterm_changes_nothing(job, double, currents):
     assert 0 == sum(double.summary()["duplicates"].values())
 
 
-def test_an_impatient_second_ctrl_c_loses_nothing(job, double, currents):
-    """While requests hang, a second Ctrl-C ends at once with 130; what was under way is sent again."""
-    hanging = double.fault(do="hang", skip=10)
+def test_requests_that_hang_do_not_keep_it(job, double, currents):
+    """A stop waits a little for what is under way and then leaves it; a second Ctrl-C ends at once with 130. Either way it is sent again, and kept once."""
+    double.fault(do="hang", skip=10)
     main = job(currents.folder, LIMITS)
     run = main.start()
-    main.until(
-        lambda: double.requests("shop") and double.kept() > 0 and double.summary()["requests"].get("200", 0) >= 10, "requests to hang"
-    )
+    main.until(lambda: double.answers()["200"] >= 10, "requests to hang")
+    run.stop()
+    run = main.start()
+    main.until(lambda: "run.start" in run.text() and main.connector()["requests_in_flight"] > 0, "requests to hang again")
     run.send(signal.SIGINT)
     main.until(lambda: "run.stopping" in run.text(), "the stop to begin")
     run.send(signal.SIGINT)
     assert 130 == run.end(STOPPING), run.text()
-    double.clear(name=hanging)
+    double.clear()
     main.once()
     main.proved(currents)
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_stop_while_it_starts(job, double, currents, processes):
+    """A stop that comes while processes start is a stop like any other: exit code 0, and the next run is none the worse."""
+    main = job(currents.folder)
+    run = main.start("--once", processes=processes)
+    main.until(lambda: "run.start" in run.text(), "the start")
+    run.stop()
+    main.once(processes)
+    main.proved(currents)
+    assert 0 == sum(double.summary()["duplicates"].values())
+
+
+def test_a_connector_that_is_left_out_for_a_while_goes_on_where_it_was(job, double, tmp_path):
+    """Its position, what it held and its ledger are kept while the configuration is without it; the other connector does not notice."""
+    made = export(tmp_path / "export", connectors=("news", "shop"), count=3_000)
+    down = double.fault(source="shop", do="status", status=503, skip=5)
+    main = job(made.folder, {"news": {}, "shop": {}})
+    run = main.start()
+    main.until_kept(made.due("news"), "news")
+    main.until(lambda: main.connector()["health"] == "failing", "the other to fail")
+    run.stop()
+    shop = main.connectors.pop("shop")
+    main.configure()
+    main.once(processes=2)
+    double.clear(name=down)
+    main.connectors["shop"] = shop
+    main.configure()
+    main.once()
+    main.proved(made)
+    assert 0 == sum(double.summary()["duplicates"].values())

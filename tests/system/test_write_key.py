@@ -9,8 +9,8 @@ NEW = "a-n3w-k3y-for-shop"
 def test_a_replaced_key_is_used_without_a_restart(job, double, currents):
     """An expired key holds the connector and costs nothing; when the key file holds the new one it goes on, and no output holds a key."""
     double.fault(do="pass", delay=0.1)
-    main = job(currents.folder, {"shop": {"limits": {"batch_events": 100, "in_flight": 2}}}, http={"port": free_port()})
-    run = main.start()
+    main = job(currents.folder, {"shop": {"limits": {"batch_events": 100, "in_flight": 2}}}, http={"port": free_port(2)})
+    run = main.start(processes=2)
     main.until_kept(currents.due() / 3)
     double.source("shop", expired=True)
     main.until(lambda: (main.connector() or {}).get("health") == "held", "the connector to be held")
@@ -28,7 +28,7 @@ def test_a_replaced_key_is_used_without_a_restart(job, double, currents):
     main.proved(currents)
     assert {"200", "401"} == set(double.answers("shop"))
     events = [event["event"] for event in run.events()]
-    assert events.count("connector.held") == 1
+    assert 1 <= events.count("connector.held") <= 2  # once a process
     assert events.index("connector.held") < events.index("connector.key_replaced") < events.index("connector.recovered")
     seen += [file.read_bytes().decode("latin-1") for file in everything_under(main.home) if file.suffix != ".key"]
     assert [] == [text[:200] for text in seen for secret in (key("shop"), NEW) if secret in text]
