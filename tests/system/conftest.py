@@ -1,7 +1,9 @@
 """One double for all system tests, forgetful between them; jobs that end with their test; exports made once."""
 
 import pytest
-from tests.system.rig import Double, Job, export
+from tests.system.double import Double
+from tests.system.exports import export
+from tests.system.jobs import Job
 
 
 @pytest.fixture(scope="session")

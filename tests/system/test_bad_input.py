@@ -5,7 +5,8 @@ from collections import Counter
 
 import fastavro
 import pytest
-from tests.system.rig import Export, command, export, put
+from tests.system.exports import Export, export, put
+from tests.system.rig import command
 
 
 @pytest.fixture(scope="module")

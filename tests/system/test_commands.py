@@ -3,7 +3,8 @@
 import subprocess
 
 import pytest
-from tests.system.rig import CLI, export, free_port
+from tests.system.exports import export
+from tests.system.rig import CLI, free_port
 
 
 @pytest.fixture(scope="module")

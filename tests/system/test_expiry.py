@@ -5,7 +5,9 @@ import time
 from collections import Counter
 
 import pytest
-from tests.system.rig import OFFSET_FILE, command, export, put
+from tests.system.exports import export, put
+from tests.system.jobs import OFFSET_FILE
+from tests.system.rig import command
 
 from currents_segment.codecs.outcome import KEPT, Outcome
 

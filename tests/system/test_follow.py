@@ -2,7 +2,7 @@
 
 import time
 
-from tests.system.rig import export, put
+from tests.system.exports import export, put
 
 
 def test_files_that_appear_are_delivered_once(job, double, tmp_path):

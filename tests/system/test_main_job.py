@@ -1,7 +1,7 @@
 """The main job seen from outside: files in a folder, the command line, and what Segment would keep."""
 
 import pytest
-from tests.system.rig import export
+from tests.system.exports import export
 
 CONNECTORS = ("news", "shop")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.system.rig import Export, Job, export
+from tests.system.exports import Export, export
+from tests.system.jobs import Job
 
 from currents_segment.flows.simulate.expected_file import read_due
 

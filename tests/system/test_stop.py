@@ -3,7 +3,8 @@
 import signal
 
 import pytest
-from tests.system.rig import STOPPING, export
+from tests.system.exports import export
+from tests.system.rig import STOPPING
 
 LIMITS = {"shop": {"limits": {"batch_events": 100, "in_flight": 4}}}
 

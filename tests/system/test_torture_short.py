@@ -5,7 +5,7 @@ import signal
 from contextlib import suppress
 from random import Random
 
-from tests.system.rig import export, put
+from tests.system.exports import export, put
 
 ROUNDS = 8
 EVENTS = 1_000  # in each of the exports that come one a round in the first half
