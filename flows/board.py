@@ -26,6 +26,7 @@ class Board:
         slots: the sink slots, as they come up.
         known: the shards' ids, as they come up.
         logs: once they are open.
+        letters_error: why dead letters cannot be written at the moment.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class Board:
         self.slots: list[SinkSlot] = []
         self.known: list[Known] = []
         self.logs: BucketLogs | None = None
+        self.letters_error: Callable[[], str | None] = lambda: None
+        self._unread: dict[str, float] = {}
         self._config, self._place, self._sender, self._window, self._mode, self._clock = config, place, sender, window, mode, clock
         self._version = version("currents-segment")
         self._started = clock()
@@ -72,6 +75,17 @@ class Board:
             },
         }
 
+    def tell(self, document: status.Status) -> None:
+        """A log line when a connector's log begins to fail, and one when it can be read again. Called by one thread only."""
+        log = structlog.get_logger()
+        for name, connector in document["connectors"].items():
+            error = connector["lag"]["error"]
+            if error and name not in self._unread:
+                self._unread[name] = document["at"]
+                log.error("source.failing", connector=name, why=error, remedy="it is tried again for as long as it takes; nothing is lost")
+            elif not error and name in self._unread:
+                log.info("source.recovered", connector=name, failed_for=round(document["at"] - self._unread.pop(name), 1))
+
     def _connector(self, name: str, workspace: str, now: float) -> status.Connector:
         driver, document = self._sender.drivers[name], status.fresh(workspace)
         outcomes: Counter[str] = Counter()
@@ -83,6 +97,7 @@ class Board:
             document["in_flight"] += slot.in_flight(name)
             document["letters_pending"] += sum(dead.events for dead in slot.dead if dead.connector == name)
             restored.update(slot.restored.get(name, {}))
+        document["letters_error"] = self.letters_error() if document["letters_pending"] else None
         document["outcomes"] = {outcome: count for outcome, count in outcomes.items() if count}
         document["restored"] = {"received": restored.pop("received", 0), "outcomes": dict(restored)}
         document["balance"] = status.imbalance(document)

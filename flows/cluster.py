@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TextIO
 
 import structlog
 
-from currents_segment.flows.errors import FailedError
+from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.process import LOCAL, status_file
 from currents_segment.flows.status import Status, merge
 from currents_segment.flows.stop import DEADLINE
@@ -30,9 +30,10 @@ class Cluster:
         state: its state folder, where the processes leave their status.
         processes: how many.
         once: process what is there and end, or follow.
+        lock: of the state; the processes hold it too, so that nobody else gets the state before the last of them has ended.
     """
 
-    def __init__(self, config: Path, state: Path, *, processes: int, once: bool) -> None:
+    def __init__(self, config: Path, state: Path, *, processes: int, once: bool, lock: TextIO) -> None:
         self._state, self._count = state, processes
         for old in state.glob("status-*.json"):
             old.unlink()
@@ -46,9 +47,10 @@ class Cluster:
                 command,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE if terminal else None,
+                pass_fds=(lock.fileno(),),
                 env=os.environ
                 | {
-                    LOCAL: "terminal" if terminal else "quiet",
+                    LOCAL: f"{os.getpid()} {'terminal' if terminal else 'quiet'}",
                     "CURRENTS_SEGMENT_ADDRESSES": addresses,
                     "CURRENTS_SEGMENT_PROCESS_ID": str(number),
                 },
@@ -91,11 +93,17 @@ class Cluster:
                     child.kill()
         codes = [child.returncode for child in self._children]
         structlog.get_logger().info("cluster.end", exit_codes=codes)
-        if any(codes):
-            raise FailedError(
-                f"{sum(map(bool, codes))} of {len(codes)} processes ended with an error (exit codes {codes}; their log lines are above); "
-                "nothing is lost: the next run resumes from the last commit"
-            )
+        if not any(codes):
+            return
+        ends = ", ".join(f"process {number}: {_end(code)}" for number, code in enumerate(codes))
+        if set(codes) <= {0, UserError.exit_code}:
+            raise UserError(f"the cluster did not start ({ends}); the reason stands above")
+        raise FailedError(f"the run ended early ({ends}). Nothing is lost: the next run goes on from the last commit")
+
+
+def _end(code: int) -> str:
+    """An exit code in words."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def _relay(lines: IO[bytes]) -> None:

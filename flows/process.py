@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from currents_segment.flows import recovery, segment, steps
 from currents_segment.flows.board import Board
 from currents_segment.flows.clock import clock
 from currents_segment.flows.config import Config
+from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.known import Window
 from currents_segment.flows.logs import BucketLogs, units
@@ -35,8 +37,9 @@ from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.sink import SegmentSink
 from currents_segment.sinks.segment.slot import SinkSlot, State
 
-LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster: `terminal` or `quiet`
+LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster: its process id, and `terminal` or `quiet`
 SAVE_EVERY: Final = 1.0  # s: the status file, for `status` when nothing runs and for the parent of a local cluster
+LITTLE: Final = 10_000_000  # bytes free: an epoch may need as much
 CLOSING: Final = 2.0  # s: for a background thread to end
 
 
@@ -68,6 +71,7 @@ class Process:
         self._sender = Sender(config.connectors, gate=self._gate, clock=self._clock, watch=self, stopping=lambda: self.stop.requested)
         self._keeper = Keeper(DeadLetters(config.dead_letters), {name: one.workspace for name, one in config.connectors.items()})
         self.board = Board(config, place, self._sender, window=self._window, mode="once" if once else "follow", clock=self._clock)
+        self.board.letters_error = lambda: self._keeper.error
 
     def run(self) -> Status:
         """Run to the end of the input (once), or until a stop; returns the last document.
@@ -98,13 +102,7 @@ class Process:
             self._sender.start()
             self._keeper.start()
             try:
-                cli_main(
-                    segment.build(self._parts()),
-                    process_id=self.place.process if self._addresses else None,
-                    addresses=self._addresses or None,
-                    epoch_interval=timedelta(seconds=self.config.epoch),
-                    recovery_config=recovery.store(self.config.state, first=self.place.process == 0),
-                )
+                self._flow()
             finally:
                 self.board.phase = "stopped"
                 if self.board.logs is not None:
@@ -117,6 +115,26 @@ class Process:
         if self.stop.error is not None:
             raise self.stop.error
         return document
+
+    def _flow(self) -> None:
+        """Bytewax' part. Whatever ends it early is one sentence here; steps log their own bugs, and the next run resumes from the last commit."""
+        try:
+            cli_main(
+                segment.build(self._parts()),
+                process_id=self.place.process if self._addresses else None,
+                addresses=self._addresses or None,
+                epoch_interval=timedelta(seconds=self.config.epoch),
+                recovery_config=recovery.store(self.config.state, first=self.place.process == 0),
+            )
+        except UserError:
+            raise
+        except BaseException as error:  # a panic of Bytewax' Rust half is no Exception
+            why = "another process of the cluster ended" if "Send thread panic" in str(error) else f"{type(error).__name__}: {error}"
+            free = shutil.disk_usage(self.config.state).free
+            if free < LITTLE:
+                why = f"the recovery store could not be written: {free / 1e6:.1f} MB free at {self.config.state}; make room"
+            structlog.get_logger().error("run.failed", why=why)
+            raise FailedError(f"the run ended early: {why}. Nothing is lost: the next run goes on from the last commit") from error
 
     def stopping(self) -> None:
         """A signal asked for a stop."""
@@ -190,7 +208,9 @@ class Process:
     def _save_every(self, ended: threading.Event) -> None:
         while not ended.wait(SAVE_EVERY):
             try:
-                self._save(self.board.document())
+                document = self.board.document()
+                self.board.tell(document)
+                self._save(document)
             except Exception:  # noqa: BLE001 - a bug in the document must not end what only looks on
                 structlog.get_logger().exception("status.failed")
 

@@ -58,6 +58,7 @@ class Connector(TypedDict):
     in_flight: int  # events received and not yet in a terminal state
     outcomes: dict[str, int]  # events by value of `Outcome`
     letters_pending: int  # events decided, and counted in `outcomes`, whose dead letters are not yet written
+    letters_error: str | None  # why they cannot be written at the moment
     balance: int  # received - sum(outcomes) - in_flight; anything but 0 is a bug
     restored: NotRequired[Restored]
     health: Health
@@ -104,6 +105,7 @@ def fresh(workspace: str) -> Connector:
         "in_flight": 0,
         "outcomes": {},
         "letters_pending": 0,
+        "letters_error": None,
         "balance": 0,
         "health": "idle",
         "why": None,
@@ -233,6 +235,7 @@ def _connectors(one: Connector, two: Connector) -> Connector:
         "in_flight": one["in_flight"] + two["in_flight"],
         "outcomes": _add(one["outcomes"], two["outcomes"]),
         "letters_pending": one["letters_pending"] + two["letters_pending"],
+        "letters_error": _known(min, one["letters_error"], two["letters_error"]),
         "balance": one["balance"] + two["balance"],
         "health": worst,
         "why": min(reasons, default=None),

@@ -57,7 +57,12 @@ class Keeper(threading.Thread):
                 self._place.write(records)
             except OSError as error:
                 if self.error is None:
-                    self._log.error("dead_letters.failing", error=str(error), held=len(records))
+                    self._log.error(
+                        "dead_letters.failing",
+                        why=str(error),
+                        held=len(records),
+                        remedy=f"make room or mend `dead_letters`; tried every {RETRY:.0f} s",
+                    )
                 self.error = str(error)
                 self._closed.wait(RETRY)
                 continue

@@ -11,6 +11,8 @@ import typer
 
 from currents_segment.flows.errors import FailedError
 
+FEW = 5  # names in a line that a person reads
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -58,7 +60,7 @@ def _contents(config: "Config") -> str:
 
 def _lines(config: "Config", found: "Preflight") -> "Iterator[str]":
     yield f"{config.path}: {_contents(config)}"
-    start = "holds positions: a start goes on there" if found.resumes else "holds no positions: this would be the first start"
+    start = "holds a recovery store: a start goes on there" if found.resumes else "holds no recovery store: this would be the first start"
     yield f"state {config.state}: {start}; {_size(found.free)} free"
     for name, outlook in found.outlooks.items():
         yield f"\n{name} (workspace {outlook.connector.workspace})"
@@ -86,7 +88,11 @@ def _rows(outlook: "Outlook", *, resumes: bool) -> "Iterator[tuple[str, str]]":
         yield "source", f"{name}: {survey.url}"
         yield "", _seen(survey)
         if survey.unselected:
-            yield "", f"not selected: {', '.join(survey.unselected)}"
+            few = len(survey.unselected) <= FEW
+            yield (
+                "",
+                f"not selected: {', '.join(survey.unselected) if few else f'{len(survey.unselected)} types there (--json names them)'}",
+            )
         if not resumes:
             yield (
                 "",

@@ -1,6 +1,7 @@
 """`run`: the main job, in one process or as a local cluster."""
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -38,7 +39,7 @@ def run(
     from currents_segment.flows.slots import place  # noqa: PLC0415
     from currents_segment.flows.telemetry import logs  # noqa: PLC0415
 
-    logs.configure(terminal=sys.stderr.isatty() or os.environ.get("CURRENTS_SEGMENT_LOCAL") == "terminal", level=log_level)
+    logs.configure(terminal=sys.stderr.isatty() or os.environ.get("CURRENTS_SEGMENT_LOCAL", "").endswith("terminal"), level=log_level)
     settings = configuration.load(config)
     try:
         mine, addresses = place(os.environ)
@@ -56,12 +57,12 @@ def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: boo
     from currents_segment.flows import recovery  # noqa: PLC0415
     from currents_segment.flows.process import LOCAL, Process  # noqa: PLC0415
 
-    child = os.environ.get(LOCAL) is not None
-    held = None if child else recovery.lock(settings.state)
+    parent = os.environ.get(LOCAL)
+    held = None if parent else recovery.lock(settings.state)
     process = Process(settings, place=mine, addresses=addresses, once=once, environ=os.environ)
     process.stop.on_signals(process.stopping)
-    if child:
-        _end_with_parent(process.stop.request)
+    if parent:
+        _end_with(int(parent.partition(" ")[0]))
         process.run()
         return
     document = _shown(process.board.document, process.run)
@@ -75,8 +76,8 @@ def _cluster(settings: "Config", config: Path, *, processes: int, once: bool) ->
     from currents_segment.flows.cluster import PATIENCE, Cluster  # noqa: PLC0415
     from currents_segment.flows.stop import Stop  # noqa: PLC0415
 
-    with recovery.lock(settings.state):
-        cluster = Cluster(config, settings.state, processes=processes, once=once)
+    with recovery.lock(settings.state) as held:
+        cluster = Cluster(config, settings.state, processes=processes, once=once, lock=held)
         stop = Stop()
         stop.running = True
         stop.on_signals(cluster.stop, deadline=PATIENCE + 1)
@@ -117,14 +118,13 @@ def _end(document: "Status | None", *, show: bool) -> None:
         )
 
 
-def _end_with_parent(stop: "Callable[[], None]") -> None:
+def _end_with(parent: int) -> None:
     """A local cluster ends with its parent, even one that was killed."""
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(0.5)
-        stop()
+            time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 

@@ -121,5 +121,6 @@ def _show(found: "Found", *, as_json: bool, clear: bool) -> None:
 def _well(found: "Found") -> bool:
     from currents_segment.flows.status import balance  # noqa: PLC0415 - as above
 
-    healths = {connector["health"] for connector in found.document["connectors"].values()}
-    return not (healths & {"failing", "held"} or balance(found.document) or found.missing)
+    connectors = found.document["connectors"].values()
+    ill = any(one["health"] in {"failing", "held"} or one["lag"]["error"] or one["letters_error"] for one in connectors)
+    return not (ill or balance(found.document) or found.missing)

@@ -161,7 +161,7 @@ COLUMNS: Final = (
     Column("undecodable", _state(State.UNDECODABLE, style="yellow"), FULL),
     Column("expired", _state(State.EXPIRED, style="red"), FULL),
     Column("other", _state(*(state for state in State if state is not State.DELIVERED)), range(2, 3)),
-    Column("in flight", lambda line: _count(line.connector["in_flight"]), range(2, 4)),
+    Column("in flight", lambda line: _count(line.connector["in_flight"]), range(1, 4)),
     Column("lag", _lag, range(2, 4)),
     Column("health", _health, EVERY, "left"),
 )

@@ -89,6 +89,7 @@ def _block(name: str, connector: Connector, at: float) -> list[str]:
     lines = [f"{name} (workspace {connector['workspace']}): {health(connector, at)}", f"  log: {lag(connector, at)}"]
     if letters := kept(connector):
         pending = f", {connector['letters_pending']:,} of them not yet written" if connector["letters_pending"] else ""
+        pending += f" ({connector['letters_error']}; tried again and again)" if connector["letters_error"] else ""
         lines.append(f"  dead letters: {letters:,} events{pending}; `currents-segment dead-letters list` shows them")
     if unknown := sorted(connector["unknown"].items(), key=lambda item: (-item[1], item[0])):
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
-from currents_segment.sinks.segment.answers import Answer, Delivered
+from currents_segment.sinks.segment.answers import Answer, Delivered, Retry, Wait
 from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, rekeyed, step
 from currents_segment.sinks.segment.batch import Piece
 from currents_segment.sinks.segment.client import Client
@@ -51,6 +51,7 @@ class Driver:
         lanes: what is un-acked, by slot.
         health: of the connector, as restored and seen since.
         tried: an attempt failed in this process after the last success; without one nothing expires.
+        asked_until: what the endpoint asked to wait for; it outlives a restart, our own backoff does not.
         why: label of the last failure.
         results: requests that ended, by result.
         flying: requests in flight.
@@ -74,6 +75,7 @@ class Driver:
         self.lanes: dict[int, Lane] = {}
         self.health = Health()
         self.tried = False
+        self.asked_until = 0.0
         self.why: str | None = None
         self.results: Counter[str] = Counter()
         self.flying = 0
@@ -91,6 +93,7 @@ class Driver:
     def restore(self, health: Health) -> None:
         """Take in what a slot's state knew of the connector's health."""
         self.health = merge(self.health, health)
+        self.asked_until = self.health.wait_until
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
@@ -189,6 +192,8 @@ class Driver:
         """What the answer means for the batch and for the connector; whether the batch has ended."""
         now, before = self._clock(), self.health
         self.health, action = step(before, answer, tries=batch.tries, now=now, random=self._random.random())
+        if isinstance(answer, Wait | Retry) and answer.after:
+            self.asked_until = self.health.wait_until
         lane.landed(batch)
         match action:
             case Done():

@@ -40,7 +40,7 @@ class News:
             remedy = "check write key, region and endpoint; a replaced key file is used at once"
             self._log.error("connector.held", why=after.fault, remedy=remedy)
         elif before.working:
-            self._log.warning("connector.failing", why=why, next_try_in=round(max(0.0, after.wait_until - now), 1))
+            self._log.warning("connector.failing", why=why)
 
     def key_replaced(self) -> None:
         """Another write key is in force."""

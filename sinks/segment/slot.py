@@ -25,7 +25,7 @@ from currents_segment.sinks.segment.sender import Sender
 VERSION = 1  # of the state below
 
 State = dict[str, Any]
-"""`version`; `lanes` {connector: pieces}; `dead`; `health` {connector: (failing_since, last_ok, wait_until)}; `ledger` {connector: counts}."""
+"""`version`; `lanes` {connector: pieces}; `dead`; `health` {connector: (failing_since, last_ok, asked_until)}; `ledger` {connector: counts}."""
 
 
 class _Partial:
@@ -71,11 +71,11 @@ class SinkSlot:
     def _attach(self, state: State) -> dict[str, Any]:
         """Put what was held back into lanes; what belongs to a connector that is not configured now is kept as it is."""
         parked: dict[str, Any] = {"lanes": {}, "health": {}}
-        for name, (failing_since, last_ok, wait_until) in state["health"].items():
+        for name, (failing_since, last_ok, asked_until) in state["health"].items():
             if name in self._sender.drivers:
-                self._sender.drivers[name].restore(Health(failing_since=failing_since, last_ok=last_ok, wait_until=wait_until))
+                self._sender.drivers[name].restore(Health(failing_since=failing_since, last_ok=last_ok, wait_until=asked_until))
             else:
-                parked["health"][name] = (failing_since, last_ok, wait_until)
+                parked["health"][name] = (failing_since, last_ok, asked_until)
         for name, pieces in state["lanes"].items():
             if name in self._sender.drivers:
                 restored = [Piece.restore(piece) for piece in pieces]
@@ -210,7 +210,7 @@ class SinkSlot:
                 for name, driver in self._sender.drivers.items()
                 if self.number in driver.lanes
             }
-            health = {name: (d.health.failing_since, d.health.last_ok, d.health.wait_until) for name, d in self._sender.drivers.items()}
+            health = {name: (d.health.failing_since, d.health.last_ok, d.asked_until) for name, d in self._sender.drivers.items()}
             return {
                 "version": VERSION,
                 "lanes": lanes | self._parked["lanes"],

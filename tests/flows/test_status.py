@@ -32,6 +32,7 @@ def connectors(draw, *, balanced=False):
         "balance": received - sum(outcomes.values()) - in_flight,
         "health": draw(st.sampled_from(HEALTHS)),
         "why": draw(st.none() | WORD),
+        "letters_error": draw(st.none() | WORD),
         "requests": draw(st.dictionaries(WORD, COUNT)),
         "unknown": draw(st.dictionaries(WORD, COUNT)),
         "lag": draw(LAG),

@@ -54,7 +54,7 @@ def test_what_a_first_start_would_send(file, double):
     """The answer to "what happens if I start this?": what is there, what is selected, from when on, and where it goes."""
     lines = run(file).splitlines()
     assert f"{file}: 1 workspace, 1 source, 1 connector" == lines[0]
-    assert lines[1].startswith(f"state {file.parent}/state: holds no positions: this would be the first start; ")
+    assert lines[1].startswith(f"state {file.parent}/state: holds no recovery store: this would be the first start; ")
     assert "shop (workspace store)" == lines[3]
     assert "  selects   11 of 100 known types, without anonymous users" == lines[4]
     assert lines[5].startswith(f"  endpoint  {double.url} answers (")
@@ -91,7 +91,7 @@ def test_a_second_start_goes_on(file):
     (file.parent / "state" / "recovery").mkdir(parents=True)
     (file.parent / "state" / "recovery" / "part-0.sqlite3").write_bytes(b"")
     out = run(file)
-    assert "holds positions: a start goes on there" in out
+    assert "holds a recovery store: a start goes on there" in out
     assert "first start" not in out
 
 
