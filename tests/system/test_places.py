@@ -2,8 +2,6 @@
 
 import socket
 
-import pytest
-
 
 def test_two_runs_on_one_state(job, double, currents):
     """The second run names the holder and ends with exit code 2; the first is not disturbed."""
@@ -21,17 +19,16 @@ def test_two_runs_on_one_state(job, double, currents):
     assert 0 == sum(double.summary()["duplicates"].values())
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_dead_letters_that_cannot_be_written_are_held(job, double, currents, processes):
+def test_dead_letters_that_cannot_be_written_are_held(job, double, currents):
     """While their place is in the way of itself, events that are to be kept stay in the state, also over a restart; then each is written once."""
     main = job(currents.folder)
     main.dead_letters.write_text("a file where a folder must be")
-    run = main.start(processes=processes)
+    run = main.start()
     main.until_kept(currents.due() / 2)
     main.until(lambda: (main.connector() or {}).get("letters_pending"), "letters that wait")
     run.stop()
     assert main.dead_letters.is_file()
-    run = main.start(processes=processes)
+    run = main.start()
     main.until(lambda: "dead_letters" in run.text(), "the fault to be said")
     main.dead_letters.unlink()
     main.until_kept(currents.due())
