@@ -104,7 +104,7 @@ class Board:
         if self.logs is not None:
             document["lag"] = self.logs.lag(name)
         health = driver.health
-        document["health"] = _health(driver, now)
+        document["health"] = _health(driver, now, in_flight=document["in_flight"])
         document["why"] = health.fault or driver.why
         document["failing_since"], document["last_ok"] = health.failing_since, health.last_ok
         document["wait_until"] = health.wait_until if health.wait_until > now else None
@@ -122,10 +122,10 @@ class Board:
             structlog.get_logger().error(event, **({"connector": connector} if connector else {}), **fields)
 
 
-def _health(driver: Driver, now: float) -> status.Health:
+def _health(driver: Driver, now: float, *, in_flight: int) -> status.Health:
     health = driver.health
     if health.fault:
         return "held"
     if not health.working:
         return "waiting" if driver.why == "429" and health.wait_until > now else "failing"
-    return "working" if health.last_ok is not None else "idle"
+    return "working" if health.last_ok is not None or in_flight else "idle"

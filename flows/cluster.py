@@ -1,6 +1,7 @@
 """A local cluster: N processes of this machine that run as one, are stopped together, and end together."""
 
 import json
+import math
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ class Cluster:
 
     def __init__(self, config: Path, state: Path, *, processes: int, once: bool, lock: TextIO) -> None:
         self._state, self._count = state, processes
+        self._told: list[subprocess.Popen[bytes]] = []
         for old in state.glob("status-*.json"):
             old.unlink()
         command = [sys.executable, "-m", "currents_segment.flows.cli", "run", str(config), *(["--once"] if once else [])]
@@ -70,35 +72,39 @@ class Cluster:
         return merge(documents) if documents else None
 
     def stop(self) -> None:
-        """Ask all of them to drain."""
+        """Ask all of them to drain; once, since a second signal could meet a process that has drained and is ending."""
         for child in self._children:
-            if child.poll() is None:
+            if child.poll() is None and child not in self._told:
+                self._told.append(child)
                 child.send_signal(signal.SIGTERM)
 
     def wait(self) -> None:
         """Until all have ended; when one dies, the others are stopped.
 
         Raises:
+            UserError: they could not start.
             FailedError: one ended with an error.
         """
-        stopped_at: float | None = None
+        first: tuple[int, int] | None = None
+        deadline = math.inf
         while any(child.poll() is None for child in self._children):
             time.sleep(LOOK)
-            failed = [child for child in self._children if child.poll()]
-            if failed and stopped_at is None:
-                stopped_at = time.monotonic()
+            failed = [(number, child.returncode) for number, child in enumerate(self._children) if child.poll()]
+            if failed and first is None:
+                first, deadline = failed[0], time.monotonic() + PATIENCE
                 self.stop()
-            if stopped_at is not None and time.monotonic() - stopped_at > PATIENCE:
+            if time.monotonic() > deadline:
                 for child in self._children:
                     child.kill()
         codes = [child.returncode for child in self._children]
         structlog.get_logger().info("cluster.end", exit_codes=codes)
-        if not any(codes):
-            return
-        ends = ", ".join(f"process {number}: {_end(code)}" for number, code in enumerate(codes))
-        if set(codes) <= {0, UserError.exit_code}:
-            raise UserError(f"the cluster did not start ({ends}); the reason stands above")
-        raise FailedError(f"the run ended early ({ends}). Nothing is lost: the next run goes on from the last commit")
+        number, code = first or next(((number, code) for number, code in enumerate(codes) if code), (0, 0))
+        if code == UserError.exit_code:
+            raise UserError(f"process {number} of the cluster could not start; the reason stands above")
+        if code:
+            raise FailedError(
+                f"the run ended early: process {number}: {_end(code)}. Nothing is lost: the next run goes on from the last commit"
+            )
 
 
 def _end(code: int) -> str:

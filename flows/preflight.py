@@ -25,6 +25,7 @@ AT_A_TIME: Final = 8  # listings and requests; they wait for the network
 TIMEOUT: Final = 10.0  # s, for the endpoint's answer
 SKEW: Final = 60.0  # s between our clock and the endpoint's that are worth a word
 ID_ON_DISK: Final = 8  # bytes of a known id in the recovery store
+LITTLE: Final = 10_000_000  # bytes: an epoch may need as much
 SPARE: Final = 1_000_000_000  # bytes for dead letters and for the store's growth between two clean-ups
 
 
@@ -148,7 +149,9 @@ def _state(config: Config) -> Iterator[Finding]:
     if kind := machine.shared_by_network(config.state):
         yield Finding("fault", "state", f"{config.state} is on {kind}, where SQLite's locks do not hold: use a local disk or block storage")
     need = config.dedup.max_ids * ID_ON_DISK + SPARE
-    if (free := machine.free(config.state)) < need:
+    if (free := machine.free(config.state)) < LITTLE:
+        yield Finding("fault", "state", f"{free / 1e6:.1f} MB free in {config.state}: not enough for a single snapshot; make room")
+    elif free < need:
         yield Finding(
             "warning", "state", f"{free / 1e9:.1f} GB free in {config.state}: max_ids may need {need / 1e9:.1f} GB; lower it or make room"
         )

@@ -172,7 +172,8 @@ def ledger_text(document: Status) -> str:
         width = max(len(f"{events:,}") for *_, events in ledger(connector))
         lines = [f"{name} (workspace {connector['workspace']})"]
         for sign, state, reason, events in ledger(connector):
-            lines.append(f"  {sign or ' '} {f'{state}: {reason}' if reason else state:<29} {events:>{width},}")
+            kept = "   kept: the next run sends them" if state == "in flight" and events and document["phase"] == "stopped" else ""
+            lines.append(f"  {sign or ' '} {f'{state}: {reason}' if reason else state:<29} {events:>{width},}{kept}")
         lines += [f"  ! {loud}" for loud in [shout(connector)] if loud]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) or "no connectors"

@@ -130,9 +130,19 @@ def _lines(view: str) -> Iterator[Iterator[bytes]]:
         with httpx.stream("GET", url, timeout=60) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise FailedError(f"--view {url}: answers {answer.status_code}; is it the double of `currents-segment simulate segment`?")
-            yield (line.encode() for line in answer.iter_lines() if line)
+            yield _split(answer.iter_bytes())
     except httpx.HTTPError as fault:
         raise FailedError(f"--view {url}: cannot be read: {fault}") from None
+
+
+def _split(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines, at line feeds only: a message may hold other characters that text is split at."""
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        yield from filter(None, lines)
+    if rest:
+        yield rest
 
 
 def _ledger(status: str) -> dict[str, Any]:

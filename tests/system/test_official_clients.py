@@ -1,5 +1,4 @@
 """Segment's own clients work against the double unchanged: what they send is what Segment would keep."""
-# ruff: noqa: SIM300  # expected on the left
 
 import json
 import os

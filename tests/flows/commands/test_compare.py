@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from currents_segment.codecs.outcome import Outcome
-from currents_segment.flows.commands.compare import compare
+from currents_segment.flows.commands.compare import _split, compare
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.simulate.expected import Due, encode
 from currents_segment.flows.simulate.expected_file import Writer
@@ -123,3 +123,11 @@ def test_mistakes_are_one_line(expected, tmp_path, monkeypatch, arguments, mista
         run("--expected", expected, *arguments)
     assert mistake in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_lines_end_at_line_feeds_only():
+    """A message may hold U+2028, U+0085 and their like, and parts may end anywhere."""
+    lines = ['{"a":"\u2028\u0085"}'.encode(), b"{}", '{"b":"\u2029"}'.encode()]
+    whole = b"\n".join(lines) + b"\n"
+    assert lines == list(_split(iter([whole])))
+    assert lines == list(_split(whole[at : at + 1] for at in range(len(whole))))
