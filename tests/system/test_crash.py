@@ -38,7 +38,7 @@ def test_one_process_of_a_cluster_is_killed(job, slow, currents):
     victim = run.children()[1]
     os.kill(victim, signal.SIGKILL)
     assert 1 == run.end(20), run.text()
-    assert "nothing is lost: the next run resumes from the last commit" in run.text().splitlines()[-1]
+    assert "Nothing is lost: the next run goes on from the last commit" in run.text().splitlines()[-1]
     slow.clear()
     main.once()
     main.proved(currents)
