@@ -129,7 +129,9 @@ class Process:
         except UserError:
             raise
         except BaseException as error:  # a panic of Bytewax' Rust half is no Exception
-            why = "another process of the cluster ended" if "Send thread panic" in str(error) else f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}".partition("\n")[0]
+            if "thread panic" in why:
+                why = f"another process of the cluster is gone ({why})"
             free = shutil.disk_usage(self.config.state).free
             if free < LITTLE:
                 why = f"the recovery store could not be written: {free / 1e6:.1f} MB free at {self.config.state}; make room"

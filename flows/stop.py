@@ -1,23 +1,32 @@
 """Stopping: SIGTERM and Ctrl-C ask for a drain; a deadline ends a process that cannot drain, which is as safe as SIGKILL.
 
-Bytewax takes no snapshot on a signal, and while processes wait for their peers a Python handler never runs. So the C-level handler
-wakes a thread through a socket, sources see the flag and end, and what hangs is ended by that thread.
+Bytewax takes no snapshot on a signal, a Python handler never runs in a thread that waits inside of Bytewax, and a signal that meets one of
+its network threads breaks the cluster (seen: "Send thread panic"). So no signal reaches the threads of the flow: it runs apart, and the
+main thread does nothing but listen.
 """
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from concurrent.futures import Future
+from typing import Final, TypeVar
 
 from currents_segment.flows.errors import FailedError
 
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GRACE: Final = 1.0  # s: requests in flight may end; what they carried stays un-acked otherwise, and is sent again
 DEADLINE: Final = 5.0  # s: from the signal to a hard exit
 ALONE: Final = 2.0  # s: the same while no dataflow runs yet, so nothing is there to drain
 HARD_EXIT: Final = 3  # exit code: the drain did not end in time; nothing is lost, the last epoch is done again
+
+T = TypeVar("T")
+
+
+def hold_signals() -> None:
+    """Let signals wait until `Stop.apart` listens; threads and processes that start meanwhile inherit it. Called by the main thread, early."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 class Stop:
@@ -35,7 +44,7 @@ class Stop:
         self.requested = False
         self.running = False
         self.error: FailedError | None = None
-        self._wakeup: socket.socket | None = None
+        self._heard = 0
 
     def request(self) -> None:
         """Ask for a drain."""
@@ -46,29 +55,41 @@ class Stop:
         self.error = self.error or error
         self.request()
 
-    def on_signals(self, stopping: Callable[[], None], deadline: float = DEADLINE) -> None:
-        """Listen to SIGTERM and SIGINT, in the main thread; `stopping` is called once, from another one. A second Ctrl-C ends at once."""
-        receiver, sender = socket.socketpair()
-        self._wakeup = sender  # kept: closed, it would be the end of the stream
-        sender.setblocking(False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.request())
-        signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    def apart(self, work: Callable[[], T], stopping: Callable[[], None], deadline: float = DEADLINE) -> T:
+        """Do the work in a thread that no signal reaches, and listen in this one, the main thread, until it is done.
 
-        def watch() -> None:
-            seen = 0
-            while number := receiver.recv(1):
-                if number[0] not in {signal.SIGTERM, signal.SIGINT}:
-                    continue
-                seen += 1
+        Args:
+            work: what it returns or raises is returned or raised here.
+            stopping: called once, at the first signal. A second Ctrl-C ends the process at once.
+            deadline: s from the first signal to a hard exit.
+        """
+        done: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - raised in the main thread
+                done.set_exception(error)
+
+        def hear(number: int, _: object) -> None:
+            self._heard += 1
+            if self._heard == 1:
                 self.request()
-                if seen == 1:
-                    stopping()
-                    threading.Thread(target=self._end_at, args=(time.monotonic() + deadline,), name="deadline", daemon=True).start()
-                elif number[0] == signal.SIGINT:
-                    os._exit(128 + signal.SIGINT)
+                stopping()
+                hold_signals()
+                threading.Thread(target=self._end_at, args=(time.monotonic() + deadline,), name="deadline", daemon=True).start()
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            elif number == signal.SIGINT:
+                os._exit(128 + signal.SIGINT)
 
-        threading.Thread(target=watch, name="signals", daemon=True).start()
+        for number in SIGNALS:
+            signal.signal(number, hear)
+        hold_signals()
+        thread = threading.Thread(target=call, name="work")
+        thread.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        thread.join()
+        return done.result()
 
     def _end_at(self, deadline: float) -> None:
         time.sleep(min(ALONE, max(0.0, deadline - time.monotonic())))

@@ -36,9 +36,11 @@ def run(
     Example: currents-segment run config.yaml --once --processes 2
     """
     from currents_segment.flows import config as configuration  # noqa: PLC0415 - keeps --help quick
+    from currents_segment.flows import stop  # noqa: PLC0415
     from currents_segment.flows.slots import place  # noqa: PLC0415
     from currents_segment.flows.telemetry import logs  # noqa: PLC0415
 
+    stop.hold_signals()
     logs.configure(terminal=sys.stderr.isatty() or os.environ.get("CURRENTS_SEGMENT_LOCAL", "").endswith("terminal"), level=log_level)
     settings = configuration.load(config)
     try:
@@ -60,12 +62,11 @@ def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: boo
     parent = os.environ.get(LOCAL)
     held = None if parent else recovery.lock(settings.state)
     process = Process(settings, place=mine, addresses=addresses, once=once, environ=os.environ)
-    process.stop.on_signals(process.stopping)
     if parent:
         _end_with(int(parent.partition(" ")[0]))
-        process.run()
+        process.stop.apart(process.run, process.stopping)
         return
-    document = _shown(process.board.document, process.run)
+    document = _shown(process.board.document, lambda: process.stop.apart(process.run, process.stopping))
     _end(document, show=once or sys.stdout.isatty())
     if held is not None:
         held.close()
@@ -80,8 +81,7 @@ def _cluster(settings: "Config", config: Path, *, processes: int, once: bool) ->
         cluster = Cluster(config, settings.state, processes=processes, once=once, lock=held)
         stop = Stop()
         stop.running = True
-        stop.on_signals(cluster.stop, deadline=PATIENCE + 1)
-        _shown(cluster.document, cluster.wait)
+        _shown(cluster.document, lambda: stop.apart(cluster.wait, cluster.stop, deadline=PATIENCE + 1))
         document = cluster.document()
         if document is None:
             raise FailedError("no process said what became of its events; their log lines are above")
