@@ -9,6 +9,9 @@ from currents_segment.flows.commands.check import check
 from currents_segment.flows.commands.compare import compare
 from currents_segment.flows.commands.config import schema
 from currents_segment.flows.commands.dead_letters import dead_letters_list, dead_letters_show
+from currents_segment.flows.commands.dead_letters_count import dead_letters_count
+from currents_segment.flows.commands.dead_letters_drop import dead_letters_drop
+from currents_segment.flows.commands.dead_letters_replay import dead_letters_replay
 from currents_segment.flows.commands.demo import demo
 from currents_segment.flows.commands.explain import explain
 from currents_segment.flows.commands.run import run
@@ -42,6 +45,9 @@ app.command("status")(status)
 dead_letters = group("What did not reach Segment: expired, rejected and undecodable events, each with its reason.")
 dead_letters.command("list")(dead_letters_list)
 dead_letters.command("show")(dead_letters_show)
+dead_letters.command("count")(dead_letters_count)
+dead_letters.command("replay")(dead_letters_replay)
+dead_letters.command("drop")(dead_letters_drop)
 app.add_typer(dead_letters, name="dead-letters")
 
 app.command("explain")(explain)

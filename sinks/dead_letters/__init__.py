@@ -1,6 +1,8 @@
 """Dead letters: events that ended without reaching Segment, kept so that each can be shown, explained and sent again."""
 
-from currents_segment.sinks.dead_letters.archive import DeadLetters, read
+from currents_segment.sinks.dead_letters.archive import DeadLetters, Taken, read, take_out
 from currents_segment.sinks.dead_letters.letter import DeadLetter
+from currents_segment.sinks.dead_letters.marks import Mark, Marks
+from currents_segment.sinks.dead_letters.scope import Scope
 
-__all__ = ["DeadLetter", "DeadLetters", "read"]
+__all__ = ["DeadLetter", "DeadLetters", "Mark", "Marks", "Scope", "Taken", "read", "take_out"]

@@ -1,25 +1,23 @@
-"""Dead letters written, and read again.
+"""Dead letters written, read again, and taken out.
 
 One object a connector, day and call, so that tools find their way by name alone:
 `connector=<name>/date=YYYY-MM-DD/<HHMMSS>-<hash>.jsonl.gz`, compressed lines of JSON.
 """
 
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
-from urllib.parse import quote
 
-from isal import isal_zlib
-from xxhash import xxh3_128_digest, xxh3_128_hexdigest
+from xxhash import xxh3_128_hexdigest
 
 from currents_segment.sinks.dead_letters.letter import DeadLetter, dump, load
+from currents_segment.sinks.dead_letters.lines import packed, unpacked
 from currents_segment.sinks.dead_letters.places import Place, opened
+from currents_segment.sinks.dead_letters.scope import SUFFIX, Scope, day, folder
 
-_LEVEL: Final = 2  # isal's default; letters are few, and lie for long
-_GZIP: Final = 31  # wbits: gzip's own header and checksum
-_PART: Final = 1 << 12  # bytes unpacked at once: what stands before a tear is still read, up to one such part
+Unreadable = Callable[[str, str], None]
+"""Told an object's name and what of it cannot be read; reading goes on."""
 
 
 class DeadLetters:
@@ -39,99 +37,109 @@ class DeadLetters:
         """
         objects: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
         for record in records:
-            objects[record.connector, _day(record.at)].append(record)
-        for (connector, day), letters in objects.items():
-            name = f"{_folder(connector)}date={day}/{_name(letters)}.jsonl.gz"
-            self._place.put(name, isal_zlib.compress(b"".join(map(dump, letters)), _LEVEL, wbits=_GZIP))
+            objects[record.connector, day(record.at)].append(record)
+        for (connector, date), letters in objects.items():
+            self._place.put(f"{folder(connector)}date={date}/{_name(letters)}", packed(map(dump, letters)))
 
 
 def read(
     place: str,
     *,
-    unreadable: Callable[[str, str], None],
+    unreadable: Unreadable,
     connector: str | None = None,
     since: float | None = None,
     until: float | None = None,
     reason: str | None = None,
+    ids: frozenset[str] | None = None,
 ) -> Iterator[DeadLetter]:
-    """Every letter once, by connector and day, about in the order in which they ended.
+    """Every letter of the scope once, by connector and day, about in the order in which they ended.
 
     Args:
         place: as for `DeadLetters`.
-        unreadable: called with an object's name and what of it cannot be read; reading goes on.
-        connector: only this one's letters.
-        since: only letters that ended then or later, seconds since the epoch.
-        until: only letters that ended before.
-        reason: only this outcome (`rejected/refused`), state (`rejected`) or reason (`refused`).
+        unreadable: see `Unreadable`.
+        connector: as in `Scope`, as all the others.
+        since: see there.
+        until: see there.
+        reason: see there.
+        ids: see there.
 
     Raises:
         OSError: the place cannot be listed.
     """
-    source, seen = opened(place), set[bytes]()
-    for name in source.names("" if connector is None else _folder(connector)):
-        if not name.endswith(".jsonl.gz") or not _within(name, since, until):
-            continue
-        for letter in _letters(source, name, unreadable):
-            if (since is not None and letter.at < since) or (until is not None and letter.at >= until):
-                continue
-            if reason is not None and reason not in {letter.outcome.value, letter.outcome.state.value, letter.outcome.reason}:
-                continue
-            digest = xxh3_128_digest(repr(letter.identity).encode())  # 16 bytes a letter, however long its id is
-            if digest not in seen:
-                seen.add(digest)
+    source, scope, seen = opened(place), Scope(connector, reason, since, until, ids), set[bytes]()
+    for name in filter(scope.may_hold, source.names(scope.folder)):
+        for _, letter in _letters(source, name, unreadable):
+            if scope.holds(letter) and letter.digest not in seen:
+                seen.add(letter.digest)  # 16 bytes a letter, however long its id is
                 yield letter
 
 
-def _letters(source: Place, name: str, unreadable: Callable[[str, str], None]) -> Iterator[DeadLetter]:
-    """The letters of one object; what cannot be read of it is told once, with its extent."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is taken out of one object, and how many letters stay in it."""
+
+    name: str
+    letters: tuple[DeadLetter, ...]
+    stay: int
+
+
+def take_out(place: str, scope: Scope, *, wanted: Callable[[DeadLetter], bool], unreadable: Unreadable, really: bool) -> Iterator[Taken]:
+    """Letters of the scope are taken out of each object that holds some, whole objects at a time; every other line stays byte for byte.
+
+    What stays is durable under its new name before the old object is deleted, so a crash in between leaves letters twice (they are read
+    once) and never lets one go. An object that cannot be read in whole is told and left alone.
+
+    Args:
+        place: as for `DeadLetters`.
+        scope: which letters.
+        wanted: asked of each letter of the scope; only those for which it is true are taken out.
+        unreadable: see `Unreadable`.
+        really: without, nothing is changed.
+
+    Raises:
+        OSError: the place cannot be listed or written to; what was given so far is done.
+    """
+    source = opened(place)
+    for name in list(filter(scope.may_hold, source.names(scope.folder))):  # all, before new ones appear
+        faults: list[tuple[str, str]] = []
+        lines = list(_letters(source, name, lambda *fault, faults=faults: faults.append(fault)))
+        gone = [letter for _, letter in lines if scope.holds(letter) and wanted(letter)]
+        for fault in faults:
+            unreadable(*fault)
+        if faults or not gone:
+            continue
+        digests = {letter.digest for letter in gone}
+        stay = [(line, letter) for line, letter in lines if letter.digest not in digests]
+        if really:
+            if stay:
+                source.put(f"{name.rpartition('/')[0]}/{_name([letter for _, letter in stay])}", packed(line + b"\n" for line, _ in stay))
+            source.delete(name)
+        yield Taken(name, tuple(gone), len(stay))
+
+
+def _letters(source: Place, name: str, unreadable: Unreadable) -> Iterator[tuple[bytes, DeadLetter]]:
+    """The lines of one object and their letters; what cannot be read of it is told once, with its extent."""
     try:
-        text, tear = _unpacked(source.get(name))
+        lines, tear = unpacked(source.get(name))
     except OSError as error:
         unreadable(name, str(error))
         return
-    lines, wrong = text.split(b"\n"), 0
-    what = ""
-    for line in lines[:-1]:
+    wrong, what = 0, ""
+    for line in lines:
         try:
             letter = load(line)
         except ValueError as error:
             wrong, what = wrong + 1, str(error)
             continue
-        yield letter
+        yield line, letter
     if wrong:
-        unreadable(name, f"{wrong} of {len(lines) - 1} lines: {what}")
-    if tear or lines[-1]:
-        unreadable(name, f"what stands after line {len(lines) - 1}: {tear or 'it has no end'}")
-
-
-def _unpacked(data: bytes) -> tuple[bytes, str]:
-    """What can be unpacked, and what is wrong with the rest (empty if nothing is)."""
-    gzip, text = zlib.decompressobj(_GZIP), bytearray()
-    try:
-        for start in range(0, len(data), _PART):
-            text += gzip.decompress(data[start : start + _PART])
-    except zlib.error as error:
-        return bytes(text), str(error)
-    return bytes(text), "" if gzip.eof else "the object is cut off"
-
-
-def _folder(connector: str) -> str:
-    return f"connector={quote(connector, safe=' ')}/"
-
-
-def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+        unreadable(name, f"{wrong} of {len(lines)} lines: {what}")
+    if tear:
+        unreadable(name, tear)
 
 
 def _name(letters: Sequence[DeadLetter]) -> str:
     """The time of the first letter, for the order of a listing; and what the letters are, in whatever order they come."""
     first = datetime.fromtimestamp(min(letter.at for letter in letters), UTC)
     identities = sorted(repr(letter.identity) for letter in letters)
-    return f"{first:%H%M%S}-{xxh3_128_hexdigest(repr(identities).encode())}"
-
-
-def _within(name: str, since: float | None, until: float | None) -> bool:
-    """Whether an object's day may hold letters of the time asked for."""
-    _, _, rest = name.partition("/date=")
-    day = rest.partition("/")[0]
-    return (since is None or day >= _day(since)) and (until is None or day <= _day(until))
+    return f"{first:%H%M%S}-{xxh3_128_hexdigest(repr(identities).encode())}{SUFFIX}"

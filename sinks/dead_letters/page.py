@@ -10,10 +10,10 @@ from fastavro import schemaless_reader
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.sinks.dead_letters.letter import DeadLetter
 
-COLUMNS: Final = ("at", "connector", "outcome", "event", "id", "detail")
+COLUMNS: Final = ("at", "connector", "outcome", "event", "id", "replayed", "detail")
 SHOWN: Final = 32  # bytes of raw data that are shown; a frame's head is shorter
 REMEDIES: Final = {
-    Outcome.EXPIRED: "The connector failed for longer than its expire_after. Mend the cause that the last answer names; the message below is what would have been sent.",
+    Outcome.EXPIRED: "The connector failed for longer than its expire_after. Mend the cause that the last answer names; then dead-letters replay sends the message below.",
     Outcome.NO_IDENTITY: "Neither external_user_id nor user_id can be sent as an identity, and Segment would drop the event. If it should have had one, look at the field transformations of this Current in Braze.",
     Outcome.TOO_LARGE: "Segment takes at most 32 KB an event. Shorten what Braze sends with it, or leave fields outside the mapping out with unknown_fields: drop.",
     Outcome.REFUSED: "Segment refused this event even when it was sent alone. Compare the message below with Segment's specification of a track call and with the limits of the source.",
@@ -24,13 +24,14 @@ REMEDIES: Final = {
 """What an operator can do, for every outcome that leaves a dead letter."""
 
 
-def row(letter: DeadLetter) -> tuple[str, ...]:
+def row(letter: DeadLetter, *, replayed: bool) -> tuple[str, ...]:
     """One cell for each of `COLUMNS`."""
-    cells = (_time(letter.at), letter.connector, letter.outcome.value, _event(letter), letter.id, _detail(letter))
+    sent = "yes" if replayed else "no"
+    cells = (_time(letter.at), letter.connector, letter.outcome.value, _event(letter), letter.id, sent, _detail(letter))
     return tuple(_plain(cell) for cell in cells)
 
 
-def page(letter: DeadLetter) -> str:
+def page(letter: DeadLetter, *, replayed: bool) -> str:
     """Everything about one letter, for reading."""
     origin = letter.origin
     lines = [
@@ -41,7 +42,8 @@ def page(letter: DeadLetter) -> str:
         ("ended", _time(letter.at)),
         ("arrived", _time(letter.arrival)),
         ("origin", f"{origin.log} | {origin.object} | block {origin.block}, record {origin.record}"),
-        ("what to do", REMEDIES[letter.outcome]),
+        ("replayed", "yes" if replayed else "no"),
+        ("what to do", "Nothing: replay has sent it." if replayed else REMEDIES[letter.outcome]),
     ]
     text = "\n".join(f"{name + ':':<12}{_plain(value)}" for name, value in lines)
     return f"{text}\n{_content(letter)}"

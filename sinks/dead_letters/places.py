@@ -1,9 +1,9 @@
-"""Where dead letters lie: a folder or a bucket. Whole objects only: put, list, get. Every fault of a place is an OSError."""
+"""Where dead letters lie: a folder or a bucket. Whole objects only: put, list, get, delete. Every fault of a place is an OSError."""
 
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -27,6 +27,9 @@ class Place(Protocol):
 
     def get(self, name: str) -> bytes:
         """An object's bytes."""
+
+    def delete(self, name: str) -> None:
+        """The object is gone for good once this returns; one that was gone already is no fault."""
 
 
 def opened(place: str) -> Place:
@@ -70,6 +73,13 @@ class Folder:
     def get(self, name: str) -> bytes:
         """As in `Place`."""
         return (self._root / name).read_bytes()
+
+    def delete(self, name: str) -> None:
+        """As in `Place`; its folder stays."""
+        path = self._root / name
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync(path.parent)
 
 
 def _unless_missing(error: OSError) -> None:
@@ -122,6 +132,13 @@ class Bucket:
 
         with self._faults("read", name):
             return bytes(obstore.get(self._store(), name).bytes())
+
+    def delete(self, name: str) -> None:
+        """As in `Place`."""
+        import obstore  # noqa: PLC0415
+
+        with self._faults("delete", name), suppress(FileNotFoundError):
+            obstore.delete(self._store(), name)
 
     def _store(self) -> Any:
         if self._opened is None:

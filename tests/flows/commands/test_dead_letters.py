@@ -67,7 +67,7 @@ def test_list(place):
     """The list is a table in the order in which events ended, and a sum in events by outcome."""
     out, err = _run("list", "--place", place)
     head, *rows, total = out.splitlines()
-    assert ["at", "connector", "outcome", "event", "id", "detail"] == head.split()
+    assert ["at", "connector", "outcome", "event", "id", "replayed", "detail"] == head.split()
     assert [["shop", "expired"], ["other", "expired"], ["shop", "undecodable/bad_frame"]] == [row.split()[1:3] for row in rows]
     assert rows[0].endswith("last answer timeout after 2 failed attempts")
     assert rows[2].endswith("sync marker missing")

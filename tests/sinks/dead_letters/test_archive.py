@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from currents_segment.codecs.chunk import Origin
 from currents_segment.codecs.outcome import Outcome
-from currents_segment.sinks.dead_letters import DeadLetter, DeadLetters, read
+from currents_segment.sinks.dead_letters import DeadLetter, DeadLetters, Scope, read, take_out
+from currents_segment.sinks.dead_letters.letter import dump
+from currents_segment.sinks.dead_letters.places import Folder
 
 NOON = 1_800_014_400.0  # 2027-01-15 12:00 UTC
 DAY = 86_400.0
@@ -182,3 +184,78 @@ def test_calls(tmp_path_factory, calls):
         DeadLetters(str(folder)).write(letters)
     assert {letter.identity for letters in written for letter in letters} == {letter.identity for letter in _read(folder)}
     assert len(_read(folder)) == len({letter.identity for letters in written for letter in letters})
+
+
+def _take(place, *, really=True, unreadable=None, wanted=lambda _: True, **which):
+    def fault(name, what):
+        raise AssertionError(name, what)
+
+    return list(take_out(str(place), Scope(**which), wanted=wanted, unreadable=unreadable or fault, really=really))
+
+
+def _lines(place: Path) -> set[bytes]:
+    return {line for path in _files(place) for line in gzip.decompress(path.read_bytes()).splitlines()}
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(0, 1)), max_size=5), max_size=4),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "connector": st.sampled_from("ab"),
+            "since": st.sampled_from([NOON, NOON + 1]),
+            "ids": st.frozensets(st.sampled_from("0123"), min_size=1),
+        },
+    ),
+)
+@settings(max_examples=50)  # each writes files and syncs them
+def test_taken_out(tmp_path_factory, calls, which):
+    """Exactly the letters of the scope are gone, every other line is what it was, byte for byte, and names still follow from contents."""
+    folder = tmp_path_factory.mktemp("place")
+    for call in calls:
+        DeadLetters(str(folder)).write([replace(LETTER, connector=each, id=str(2 * n + day), at=NOON + day * DAY) for each, n, day in call])
+    before, scope = _read(folder), Scope(**which)
+    lines = _lines(folder)
+    _take(folder, **which)
+    assert {letter for letter in before if not scope.holds(letter)} == set(_read(folder))
+    assert {dump(letter).rstrip() for letter in before if not scope.holds(letter)} == _lines(folder) <= lines
+    assert [] == _take(folder, **which)
+
+
+def test_taken_out_in_thought_only(tmp_path):
+    """Without `really` it is only told."""
+    DeadLetters(str(tmp_path)).write(_letters(3))
+    before = {path: path.read_bytes() for path in _files(tmp_path)}
+    (taken,) = _take(tmp_path, ids=frozenset({"shop:1"}), really=False)
+    assert (("shop:1",), 2) == (tuple(letter.id for letter in taken.letters), taken.stay)
+    assert before == {path: path.read_bytes() for path in _files(tmp_path)}
+
+
+def test_a_crash_while_taking_out(tmp_path, monkeypatch):
+    """What stays is there before anything goes: a crash in between loses nothing, and the next one ends it."""
+    DeadLetters(str(tmp_path)).write(_letters(3))
+
+    def crash(*_):
+        raise OSError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "delete", crash)
+        with pytest.raises(OSError, match="power cut"):
+            _take(tmp_path, ids=frozenset({"shop:1"}))
+    assert {"shop:0", "shop:1", "shop:2"} == {letter.id for letter in _read(tmp_path)}
+    assert 2 == len(_files(tmp_path))
+    _take(tmp_path, ids=frozenset({"shop:1"}))
+    assert ["shop:0", "shop:2"] == [letter.id for letter in _read(tmp_path)]
+    assert 1 == len(_files(tmp_path))
+
+
+def test_damage_is_not_taken_out(tmp_path):
+    """An object that cannot be read in whole is told and left as it is: what cannot be read might be wanted."""
+    DeadLetters(str(tmp_path)).write(_letters(2000))
+    (victim,) = _files(tmp_path)
+    torn = victim.read_bytes()[:-100]
+    victim.write_bytes(torn)
+    told: list[str] = []
+    assert [] == _take(tmp_path, unreadable=lambda name, _: told.append(name))
+    assert [victim.relative_to(tmp_path).as_posix()] == told
+    assert torn == victim.read_bytes()

@@ -39,13 +39,14 @@ def _raw(body: bytes, schema: str = "") -> DeadLetter:
 
 def test_row():
     """A row says when, whose, why, which event, and what the last answer was."""
-    cells = dict(zip(COLUMNS, row(LETTER), strict=True))
+    cells = dict(zip(COLUMNS, row(LETTER, replayed=False), strict=True))
     assert {
         "at": "2027-01-15T08:01:40Z",
         "connector": "shop",
         "outcome": "rejected/refused",
         "event": "Email Opened",
         "id": "shop:1",
+        "replayed": "no",
         "detail": "last answer 413 after 2 failed attempts",
     } == cells
 
@@ -53,20 +54,20 @@ def test_row():
 @pytest.mark.parametrize("message", [None, "no JSON", "[1]", "{}"])
 def test_row_without_event(message):
     """Where there is no event name there is a dash."""
-    assert "-" == dict(zip(COLUMNS, row(replace(LETTER, message=message)), strict=True))["event"]
+    assert "-" == dict(zip(COLUMNS, row(replace(LETTER, message=message), replayed=False), strict=True))["event"]
 
 
 @pytest.mark.parametrize("letter", [LETTER, replace(LETTER, message="no JSON"), _raw(b"\x00\x01")])
 def test_nothing_steers_the_terminal(letter):
     """No control character of the data reaches the terminal."""
     evil = replace(letter, id="\x1b[2Jshop", detail="a\nb\rc", message=letter.message and letter.message + "\x1b]0;x\x07")
-    assert "\x1b" not in page(evil)
-    assert all(cell.isprintable() for cell in row(evil))
+    assert "\x1b" not in page(evil, replayed=False)
+    assert all(cell.isprintable() for cell in row(evil, replayed=True))
 
 
 def test_page():
     """A page holds everything: why, from where, when, what to do, and the message to read."""
-    text = page(LETTER)
+    text = page(LETTER, replayed=False)
     for part in (
         "shop:1",
         "workspace store",
@@ -84,7 +85,7 @@ def test_decoded():
     """Raw bytes are decoded by their writer's schema where they can be."""
     written = io.BytesIO()
     schemaless_writer(written, SCHEMA, {"id": "x"})
-    text = page(_raw(written.getvalue(), orjson.dumps(SCHEMA).decode()))
+    text = page(_raw(written.getvalue(), orjson.dumps(SCHEMA).decode()), replayed=False)
     assert "undecodable/bad_datum, 3 events" in text
     assert text.endswith('raw bytes:  2 kept, they begin with 02 78\ndecoded:\n{\n  "id": "x"\n}')
 
@@ -94,7 +95,7 @@ def test_decoded():
 )
 def test_not_decodable(body, schema):
     """Bytes that cannot be decoded are shown as they begin, with why."""
-    assert f"they begin with {body.hex(' ')}\ndecoded:    not by their writer's schema: " in page(_raw(body, schema))
+    assert f"they begin with {body.hex(' ')}\ndecoded:    not by their writer's schema: " in page(_raw(body, schema), replayed=False)
 
 
 def test_remedies():

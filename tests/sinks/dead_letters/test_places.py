@@ -36,6 +36,16 @@ def test_names(place):
     assert [] == list(place.names("c/"))
 
 
+def test_delete(place):
+    """What was deleted is gone, and its neighbours are not; deleting what is gone is no fault."""
+    place.put("a/x", b"1")
+    place.put("a/y", b"2")
+    place.delete("a/x")
+    place.delete("a/x")
+    place.delete("nowhere/x")
+    assert ["a/y"] == list(place.names(""))
+
+
 def test_missing(place):
     """An object that is not there is an OSError that names it."""
     with pytest.raises(OSError, match=r"gone\.gz"):
