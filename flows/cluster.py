@@ -14,7 +14,7 @@ from typing import IO, Final, TextIO
 
 import structlog
 
-from currents_segment.flows.errors import FailedError, UserError
+from currents_segment.flows.errors import EndedHardError, FailedError, UserError
 from currents_segment.flows.process import LOCAL, status_file
 from currents_segment.flows.status import Status, merge
 from currents_segment.flows.stop import DEADLINE
@@ -83,6 +83,7 @@ class Cluster:
 
         Raises:
             UserError: they could not start.
+            EndedHardError: a stop had to be ended hard.
             FailedError: one ended with an error.
         """
         first: tuple[int, int] | None = None
@@ -101,6 +102,8 @@ class Cluster:
         number, code = first or next(((number, code) for number, code in enumerate(codes) if code), (0, 0))
         if code == UserError.exit_code:
             raise UserError(f"process {number} of the cluster could not start; the reason stands above")
+        if code == EndedHardError.exit_code:
+            raise EndedHardError(f"process {number} did not drain in time. Nothing is lost: the next run goes on from the last commit")
         if code:
             raise FailedError(
                 f"the run ended early: process {number}: {_end(code)}. Nothing is lost: the next run goes on from the last commit"

@@ -3,6 +3,8 @@
 UserError                   a mistake that the user can mend: one line, exit code 2
 ├── ConfigError             the configuration file has mistakes; one line each, all of them
 └── FailedError             the job could not be done or found a difference; exit code 1
+    ├── EndedHardError      a stop did not drain in time; exit code 3
+    └── StoppedError        a bounded job was stopped before its end; exit code 130
 """
 
 from typing import ClassVar
@@ -30,3 +32,15 @@ class FailedError(UserError):
     """The command was right, the job was not done; the message says what is left and where to look."""
 
     exit_code: ClassVar[int] = 1
+
+
+class EndedHardError(FailedError):
+    """A stop had to be ended hard: nothing is lost, the last epoch is done again."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StoppedError(FailedError):
+    """A job that has an end was stopped before it; the message says how to go on."""
+
+    exit_code: ClassVar[int] = 130

@@ -129,14 +129,25 @@ class Process:
         except UserError:
             raise
         except BaseException as error:  # a panic of Bytewax' Rust half is no Exception
-            why = f"{type(error).__name__}: {error}".partition("\n")[0]
-            if "thread panic" in why:
-                why = f"another process of the cluster is gone ({why})"
-            free = shutil.disk_usage(self.config.state).free
-            if free < LITTLE:
-                why = f"the recovery store could not be written: {free / 1e6:.1f} MB free at {self.config.state}; make room"
-            structlog.get_logger().error("run.failed", why=why)
-            raise FailedError(f"the run ended early: {why}. Nothing is lost: the next run goes on from the last commit") from error
+            why, then = self._early_end(error)
+            structlog.get_logger().error("run.failed", why=why, remedy=then)
+            raise FailedError(f"the run ended early: {why}. {then}") from error
+
+    def _early_end(self, error: BaseException) -> tuple[str, str]:
+        """Why Bytewax gave up, and what to do."""
+        state = self.config.state
+        if (free := shutil.disk_usage(state).free) < LITTLE:
+            return (
+                f"the recovery store could not be written: {free / 1e6:.1f} MB free at {state}",
+                "Make room: the next run goes on from the last commit",
+            )
+        if (damage := recovery.damage(state)) is not None:
+            way_out = "move it away and set `start` to a time before the last delivery: what Segment saw within 24 h it drops by messageId"
+            return f"the recovery store in {state / 'recovery'} is damaged ({damage})", f"Put a backup in its place; or {way_out}"
+        why = f"{type(error).__name__}: {error}".partition("\n")[0]
+        if "thread panic" in why:
+            why = f"another process of the cluster is gone ({why})"
+        return why, "Nothing is lost: the next run goes on from the last commit"
 
     def stopping(self) -> None:
         """A signal asked for a stop."""

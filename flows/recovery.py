@@ -3,6 +3,8 @@
 import fcntl
 import os
 import socket
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TextIO
@@ -40,6 +42,22 @@ def lock(state: Path) -> TextIO:
     file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     file.flush()
     return file
+
+
+def damage(state: Path) -> str | None:
+    """What is wrong with the store in the state folder, in words; None when nothing is, or when it is not here (a process of a cluster of machines)."""
+    files = sorted((state / "recovery").glob("part-*.sqlite3"))
+    if files and len(files) != PARTS:
+        return f"{len(files)} of its {PARTS} files are there"
+    for file in files:
+        try:
+            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as part:
+                verdict = part.execute("pragma quick_check(1)").fetchone()[0]
+        except sqlite3.Error as error:
+            verdict = str(error)
+        if verdict != "ok":
+            return f"{file.name}: {verdict}"
+    return None
 
 
 def store(state: Path, *, first: bool) -> RecoveryConfig:

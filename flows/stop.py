@@ -13,13 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, TypeVar
 
-from currents_segment.flows.errors import FailedError
+import structlog
+
+from currents_segment.flows.errors import EndedHardError, FailedError
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GRACE: Final = 1.0  # s: requests in flight may end; what they carried stays un-acked otherwise, and is sent again
-DEADLINE: Final = 5.0  # s: from the signal to a hard exit
+DEADLINE: Final = 10.0  # s: from the signal to a hard exit; a drain takes one or two, on a starved machine more
 ALONE: Final = 2.0  # s: the same while no dataflow runs yet, so nothing is there to drain
-HARD_EXIT: Final = 3  # exit code: the drain did not end in time; nothing is lost, the last epoch is done again
 
 T = TypeVar("T")
 
@@ -95,4 +96,7 @@ class Stop:
         time.sleep(min(ALONE, max(0.0, deadline - time.monotonic())))
         if self.running:
             time.sleep(max(0.0, deadline - time.monotonic()))
-        os._exit(HARD_EXIT if self.running else 0)
+            structlog.get_logger().error(
+                "run.ended_hard", why="the drain did not end in time; nothing is lost, the last epoch is done again"
+            )
+        os._exit(EndedHardError.exit_code if self.running else 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from currents_segment.flows.errors import FailedError, UserError
+from currents_segment.flows.errors import FailedError, StoppedError, UserError
 
 if TYPE_CHECKING:
     from currents_segment.flows.config import Config
@@ -30,8 +30,10 @@ def run(
     stops it in good order: the next run goes on exactly there. In a cluster of machines, CURRENTS_SEGMENT_ADDRESSES
     ("host:port;host:port") and CURRENTS_SEGMENT_PROCESS_ID say which process this is.
 
-    Exit codes: 0 done or stopped; 1 the job could not be done; 2 a mistake in the configuration or the arguments; 3 it had to be ended
-    hard after a stop (nothing is lost).
+    --once waits for a connector that fails, until its events are delivered or expire.
+
+    Exit codes: 0 done, or stopped while following; 1 the job could not be done; 2 a mistake in the configuration or the arguments;
+    3 a stop had to be ended hard (nothing is lost); 130 stopped before the end of --once.
 
     Example: currents-segment run config.yaml --once --processes 2
     """
@@ -67,7 +69,7 @@ def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: boo
         process.stop.apart(process.run, process.stopping)
         return
     document = _shown(process.board.document, lambda: process.stop.apart(process.run, process.stopping))
-    _end(document, show=once or sys.stdout.isatty())
+    _end(document, show=once or sys.stdout.isatty(), early=once and process.stop.requested)
     if held is not None:
         held.close()
 
@@ -85,7 +87,7 @@ def _cluster(settings: "Config", config: Path, *, processes: int, once: bool) ->
         document = cluster.document()
         if document is None:
             raise FailedError("no process said what became of its events; their log lines are above")
-        _end(document, show=once or sys.stdout.isatty())
+        _end(document, show=once or sys.stdout.isatty(), early=once and stop.requested)
 
 
 def _shown(document: "Callable[[], Status | None]", work: "Callable[[], Status | None]") -> "Status | None":
@@ -104,8 +106,8 @@ def _shown(document: "Callable[[], Status | None]", work: "Callable[[], Status |
         progress.stop()
 
 
-def _end(document: "Status | None", *, show: bool) -> None:
-    """The ledger, and a failure when it does not add up."""
+def _end(document: "Status | None", *, show: bool, early: bool) -> None:
+    """The ledger; a failure when it does not add up, or when a bounded run was stopped before its end."""
     if document is None:
         return
     from currents_segment.flows import status  # noqa: PLC0415
@@ -116,6 +118,8 @@ def _end(document: "Status | None", *, show: bool) -> None:
         raise FailedError(
             f"the ledger does not add up (received - ended - in flight): {missing}; this is a bug: report it with the status document"
         )
+    if early:
+        raise StoppedError("stopped before the end of what was there; run it again to go on")
 
 
 def _end_with(parent: int) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: a drain, exit code 0, and the next run, of any number of processes, goes on exactly there."""
+"""SIGTERM and Ctrl-C: a drain, exit code 0 (130 before the end of --once), and the next run, of any number of processes, goes on exactly there."""
 
 import signal
 
@@ -60,7 +60,7 @@ def test_requests_that_hang_do_not_keep_it(job, double, currents):
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_a_stop_while_it_starts(job, double, currents, processes):
-    """A stop that comes while processes start is a stop like any other: exit code 0, and the next run is none the worse."""
+    """A stop that comes while processes start is a stop like any other, and the next run is none the worse."""
     main = job(currents.folder)
     run = main.start("--once", processes=processes)
     main.until(lambda: "run.start" in run.text(), "the start")
