@@ -159,6 +159,10 @@ def test_what_cannot_be_marked_stops_the_replay(double, tmp_path):
     with pytest.raises(OSError, match="replayed"):
         _replay(double, tmp_path, letters(30), marks=marks)
     assert 10 == len(kept(double))
+    (tmp_path / "dead/replayed").unlink()
+    assert ("done", Result(sent=30)) == _replay(double, tmp_path, letters(30))
+    assert 30 == len(kept(double))
+    assert 10 == sum(double.summary()["total"]["duplicates"].values())
 
 
 def test_the_order_of_things(double, tmp_path):
