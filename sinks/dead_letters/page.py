@@ -18,7 +18,7 @@ REMEDIES: Final = {
     Outcome.TOO_LARGE: "Segment takes at most 32 KB an event. Shorten what Braze sends with it, or leave fields outside the mapping out with unknown_fields: drop.",
     Outcome.REFUSED: "Segment refused this event even when it was sent alone. Compare the message below with Segment's specification of a track call and with the limits of the source.",
     Outcome.BAD_FRAME: "The bytes are not what their place says: a damaged or cut file, or another format. Look at the object in the log; if it is whole there, write it again.",
-    Outcome.UNKNOWN_SCHEMA: "The writer's schema could not be found or read. Make it available; until then nothing can be said about these bytes.",
+    Outcome.UNKNOWN_SCHEMA: "The writer's schema could not be found or read. Where you have the right one, dead-letters replay --schema FILE reads these bytes by it; a newer version may know it by itself: dead-letters replay tells.",
     Outcome.BAD_DATUM: "The bytes do not follow their own writer's schema. Look at the object in the log; a copy of it may be damaged.",
 }
 """What an operator can do, for every outcome that leaves a dead letter."""
