@@ -1,6 +1,7 @@
 """The double's own API under `/_double/`: script faults, change keys, look at what Segment would keep. It decides nothing itself."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -75,13 +76,14 @@ class Control:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         waiting = bytearray()
-        for line in self._endpoint.lines(request.query.get("source")):
-            waiting += line
-            if len(waiting) >= _CHUNK:
-                await response.write(bytes(waiting))
-                waiting.clear()
-        await response.write(bytes(waiting))
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # whoever looks may stop looking
+            for line in self._endpoint.lines(request.query.get("source")):
+                waiting += line
+                if len(waiting) >= _CHUNK:
+                    await response.write(bytes(waiting))
+                    waiting.clear()
+            await response.write(bytes(waiting))
+            await response.write_eof()
         return response
 
 

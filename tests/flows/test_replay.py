@@ -1,5 +1,4 @@
 """What of a letter can be sent again."""
-# expected on the left
 
 import json
 

@@ -1,5 +1,4 @@
 """Sending letters again to a double of Segment over a socket."""
-# expected on the left
 
 import asyncio
 import time

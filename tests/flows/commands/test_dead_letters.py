@@ -1,5 +1,4 @@
 """`dead-letters list` and `show`, as typed."""
-# expected on the left
 
 import time
 from dataclasses import replace

@@ -1,5 +1,4 @@
 """`dead-letters count`, as typed."""
-# expected on the left
 
 import orjson
 import pytest

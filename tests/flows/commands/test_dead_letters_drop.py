@@ -1,5 +1,4 @@
 """`dead-letters drop`, as typed."""
-# expected on the left
 
 import pytest
 import typer

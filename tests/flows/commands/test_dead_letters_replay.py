@@ -1,5 +1,4 @@
 """`dead-letters replay`, as typed: in this process, and as a real one that is killed and stopped."""
-# expected on the left
 
 import json
 import os

@@ -1,5 +1,4 @@
 """`simulate segment` as a process: how it starts, ends and names mistakes."""
-# expected on the left
 
 import signal
 import subprocess

@@ -1,5 +1,4 @@
 """What the double's edge reads and what it refuses."""
-# expected on the left
 
 import base64
 import gzip

@@ -1,5 +1,4 @@
 """Keys, faults, edge and pipeline together: one request in, one answer out, and what Segment made of it."""
-# expected on the left
 
 import json
 

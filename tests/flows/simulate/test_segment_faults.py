@@ -1,5 +1,4 @@
 """Which request a scripted fault strikes, and what it makes of the answer."""
-# expected on the left
 
 import pytest
 from hypothesis import given

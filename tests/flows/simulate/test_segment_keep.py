@@ -1,5 +1,4 @@
 """What Segment would keep, and why not the rest."""
-# expected on the left
 
 from datetime import UTC, datetime, timedelta, timezone
 

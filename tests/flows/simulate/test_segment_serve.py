@@ -1,5 +1,4 @@
 """The double on a real port: faults as a socket shows them, and its control and view API."""
-# expected on the left
 
 import asyncio
 import json
@@ -186,3 +185,14 @@ def test_an_address_that_cannot_be_listened_on():
     """A port that is taken is an OSError of the caller, and leaves no thread behind."""
     with Double({}).serving() as url, pytest.raises(OSError, match="in use"), Double({}).serving(port=int(url.rpartition(":")[2])):
         pass
+
+
+def test_who_stops_looking_half_way_is_no_fault(client, caplog):
+    """The view goes on to be served, and nothing is logged."""
+    for number in range(40):
+        post(client, *({**TRACK, "messageId": f"{number}-{n}", "properties": {"long": "x" * 10_000}} for n in range(40)))
+    with client.stream("GET", "/_double/view") as answer:
+        next(answer.iter_raw())
+    assert 1600 == client.get("/_double/summary").json()["total"]["kept"]
+    assert 1600 == len(client.get("/_double/view").content.splitlines())
+    assert [] == caplog.records

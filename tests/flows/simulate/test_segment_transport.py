@@ -1,5 +1,4 @@
 """The double as an httpx transport: faults as a client meets them, without a socket and without waiting."""
-# expected on the left
 
 import asyncio
 

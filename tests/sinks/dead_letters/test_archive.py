@@ -1,5 +1,4 @@
 """Dead letters written and read again, in a folder and in a bucket."""
-# expected on the left
 
 import gzip
 from dataclasses import replace

@@ -1,5 +1,4 @@
 """A dead letter's form on disk."""
-# expected on the left
 
 from dataclasses import replace
 

@@ -1,5 +1,4 @@
 """Marks of what was sent again."""
-# expected on the left
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
 """A dead letter as a person reads it."""
-# expected on the left
 
 import io
 from dataclasses import replace

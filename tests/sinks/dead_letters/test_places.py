@@ -1,5 +1,4 @@
 """Folders and buckets as places for whole objects."""
-# expected on the left
 
 import os
 import resource

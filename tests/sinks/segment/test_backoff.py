@@ -1,5 +1,4 @@
 """When a batch, and when a connector, tries again."""
-# expected on the left
 
 from itertools import pairwise
 

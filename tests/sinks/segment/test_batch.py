@@ -1,5 +1,4 @@
 """How chunks become requests."""
-# expected on the left
 
 import pickle
 from collections import deque

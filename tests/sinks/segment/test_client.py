@@ -1,5 +1,4 @@
 """One attempt against real sockets: what goes out, and what each way of failing is called."""
-# expected on the left
 
 import asyncio
 import gzip

@@ -1,5 +1,4 @@
 """The write key: read by reference, renewed in place, never shown."""
-# expected on the left
 
 import pickle
 from pathlib import Path
