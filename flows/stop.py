@@ -19,7 +19,7 @@ from currents_segment.flows.errors import EndedHardError, FailedError
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GRACE: Final = 1.0  # s: requests in flight may end; what they carried stays un-acked otherwise, and is sent again
-DEADLINE: Final = 10.0  # s: from the signal to a hard exit; a drain takes one or two, on a starved machine more
+DEADLINE: Final = 5.0  # s: from the signal to a hard exit; a drain takes about one
 ALONE: Final = 2.0  # s: the same while no dataflow runs yet, so nothing is there to drain
 
 T = TypeVar("T")
