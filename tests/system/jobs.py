@@ -176,10 +176,12 @@ class Job:
         found = ask.saved(self.state)
         return found.document if found else None
 
-    def connector(self, name: str = "shop") -> Connector | None:
-        """One connector's part of it."""
+    def connector(self, name: str = "shop") -> Connector:
+        """One connector's part of it, as soon as the last run has written one."""
+        wait(lambda: ((found := self.status()) and name in found["connectors"]) or not self.runs[-1].running(), "a status")
         document = self.status()
-        return document["connectors"].get(name) if document else None
+        assert document is not None, self.runs[-1].text()
+        return document["connectors"][name]
 
     def outcomes(self, name: str = "shop") -> dict[str, int]:
         """Its ledger as the last run left it, which adds up."""

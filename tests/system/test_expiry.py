@@ -84,7 +84,7 @@ def test_after_48_hours_everything_rolls_out_as_expired(job, double, moved, tmp_
     assert 0 < held["in_flight"] + held["lag"]["objects"]
     moved(49)
     expired = old.due()
-    main.until(lambda: (main.connector() or {}).get("outcomes", {}).get("expired") == expired, f"{expired} events to expire")
+    main.until(lambda: main.connector()["outcomes"].get("expired") == expired, f"{expired} events to expire")
     main.until(lambda: main.letter_counts()["shop", "expired"] == expired, "their dead letters")
     assert 0 == double.kept()
     double.clear(name=down)

@@ -25,7 +25,7 @@ def test_dead_letters_that_cannot_be_written_are_held(job, double, currents):
     main.dead_letters.write_text("a file where a folder must be")
     run = main.start()
     main.until_kept(currents.due() / 2)
-    main.until(lambda: (main.connector() or {}).get("letters_pending"), "letters that wait")
+    main.until(lambda: main.connector()["letters_pending"], "letters that wait")
     run.stop()
     assert main.dead_letters.is_file()
     run = main.start()

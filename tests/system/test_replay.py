@@ -18,7 +18,7 @@ def test_what_expired_is_delivered_by_a_replay(job, double, tmp_path):
     down = double.fault(do="status", status=503)
     main = job(made.folder)
     run = main.start(env={OFFSET_FILE: str(offset)})
-    main.until(lambda: (main.connector() or {}).get("requests", {}).get("503"), "a failed attempt")
+    main.until(lambda: main.connector()["requests"].get("503"), "a failed attempt")
     offset.write_text(str(49 * HOUR))
     main.until(lambda: main.letter_counts()["shop", "expired"] == made.due(), "all events to expire")
     run.stop()

@@ -13,7 +13,7 @@ def test_a_replaced_key_is_used_without_a_restart(job, double, currents):
     run = main.start(processes=2)
     main.until_kept(currents.due() / 3)
     double.source("shop", expired=True)
-    main.until(lambda: (main.connector() or {}).get("health") == "held", "the connector to be held")
+    main.until(lambda: main.connector()["health"] == "held", "the connector to be held")
     seen = [page(main, "/status"), page(main, "/metrics"), command("status", main.config, code=1).stdout]
     at = double.kept()
     assert at < currents.due()
@@ -22,7 +22,7 @@ def test_a_replaced_key_is_used_without_a_restart(job, double, currents):
     part.write_text(NEW)
     part.rename(main.key_file("shop"))
     main.until_kept(currents.due())
-    main.until(lambda: (main.connector() or {}).get("in_flight") == 0, "the ledger to know")
+    main.until(lambda: main.connector()["in_flight"] == 0, "the ledger to know")
     seen += [page(main, "/status"), page(main, "/metrics"), command("status", main.config).stdout]
     run.stop()
     main.proved(currents)
