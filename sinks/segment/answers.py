@@ -133,10 +133,13 @@ def classify(  # noqa: C901, PLR0911  # one row of the table after the other
             return WithoutRetryCount(why)
         case 408 | 410 | 460, _:
             return Retry(why, _retry_after(headers, now))
-        case 501 | 505 | 511, _:  # 511 asks for a new OAuth token; with a write key there is none to get
+        case (
+            501 | 505 | 511,
+            _,
+        ):  # of the endpoint, not of an event: each half would be told the same. (511 asks for a new OAuth token; with a write key there is none)
             return Refused(status, why)
-        case _, 4:
-            return Refused(status, why)
+        case _, 4:  # the contract rejects the batch; a client error may be one event's, and the others must not go with it
+            return Split(why, status)
         case _, 5:
             return Retry(why, _retry_after(headers, now))
         case _:  # no status of HTTP: whoever answered, it was not Segment

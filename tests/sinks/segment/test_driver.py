@@ -56,16 +56,30 @@ def test_a_429_makes_the_whole_connector_wait_as_long_as_it_asks_and_uses_up_no_
         assert [None] * 2 == [request["retry_count"] for request in one.double.requests("shop")[:2]]
 
 
-def test_one_event_that_is_refused_does_not_take_its_batch_with_it(tmp_path):
+@pytest.mark.parametrize("status", [400, 413, 409, 422, 451])
+def test_one_event_that_is_refused_does_not_take_its_batch_with_it(tmp_path, status):
     """The batch is halved until the event stands alone; it becomes a dead letter with Segment's status."""
     with world(tmp_path) as one:
-        one.double.script({"do": "status", "status": 400, "match": {"messageId": "e"}})
+        one.double.script({"do": "status", "status": status, "match": {"messageId": "e"}})
         one.epoch(chunk(*"abcdefghij"))
         until(lambda: one.counts == {"delivered": 9, "rejected/refused": 1})
         one.settle()
         assert sorted("abcdfghij") == sorted(one.delivered())
         [letter] = one.letters()
-        assert ("e", 400) == (letter.id, letter.status)
+        assert ("e", status) == (letter.id, letter.status)
+
+
+@pytest.mark.parametrize("poisoned", [0, 1, 3, 64])
+def test_what_isolating_costs_is_bounded(tmp_path, poisoned):
+    """A batch of n events takes 2n - 1 requests at the most, when all are refused; a few of them about 2 log2 n each."""
+    names = [f"{'bad' if i < poisoned else 'good'}-{i}" for i in range(64)]
+    with world(tmp_path, limits={"requests_per_second": 1000}) as one:
+        for name in names[:poisoned]:
+            one.double.script({"do": "status", "status": 400, "match": {"messageId": name}})
+        one.epoch(chunk(*names))
+        until(lambda: sum(one.counts.values()) == len(names))
+        assert sorted(names[poisoned:]) == sorted(one.delivered())
+        assert len(one.requests) <= min(2 * len(names) - 1, 1 + 2 * poisoned * 6)
 
 
 def test_a_batch_that_is_refused_becomes_dead_letters(tmp_path):
