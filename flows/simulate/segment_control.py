@@ -67,9 +67,10 @@ class Control:
         return _json(self._endpoint.summary())
 
     async def requests(self, request: web.Request) -> web.Response:
-        """The records of the `?last=` requests of `?source=`, oldest first."""
-        last = request.query.get("last")
-        return _json(self._endpoint.requests(request.query.get("source"), None if last is None else int(last)))
+        """The records of the `?last=` requests of `?source=`, oldest first; with `?ids=1` the messageIds that each held."""
+        query = request.query
+        last = query.get("last")
+        return _json(self._endpoint.requests(query.get("source"), None if last is None else int(last), ids=query.get("ids") == "1"))
 
     async def view(self, request: web.Request) -> web.StreamResponse:
         """What Segment would keep, as JSON lines in order of arrival."""

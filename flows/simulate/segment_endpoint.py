@@ -91,6 +91,7 @@ class Endpoint:
             retry_count=int(retries) if retries.isdecimal() else None,
             fault=None,
             headers={h.lower(): headers[h] for h in _NOTED if h in headers} | _scheme(headers),
+            ids=_ids(reading.messages) if self._keep == "all" else (),
         )
         fault = self._script.strike(name, reading.messages, request.retry_count, now)
         answer = self._decide(fault, request, reading, source)
@@ -187,10 +188,15 @@ class Endpoint:
             total += tally
         return {"sources": {name: tally.as_json() for name, tally in self._tallies.items()}, "total": total.as_json()}
 
-    def requests(self, source: str | None = None, last: int | None = None) -> list[dict[str, Any]]:
-        """The records of the last requests, of one source or of all, oldest first."""
-        found = (request.as_json() for request in reversed(self._requests) if source in (None, request.source))
+    def requests(self, source: str | None = None, last: int | None = None, *, ids: bool = False) -> list[dict[str, Any]]:
+        """The records of the last requests, of one source or of all, oldest first; with the messageIds that each held, whatever became of it."""
+        found = (request.as_json(ids=ids) for request in reversed(self._requests) if source in (None, request.source))
         return list(islice(found, last))[::-1]
+
+
+def _ids(messages: list[Any]) -> tuple[str, ...]:
+    """The messageIds that are text."""
+    return tuple(each["messageId"] for each in messages if isinstance(each, dict) and isinstance(each.get("messageId"), str))
 
 
 def _scheme(headers: Mapping[str, str]) -> dict[str, str]:

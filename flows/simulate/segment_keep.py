@@ -54,6 +54,7 @@ class Request:
         fault: name of the fault that struck, or None.
         headers: those of interest; of `Authorization` the scheme only.
         acknowledged: the client was given an answer that says "delivered".
+        ids: the messageIds in it, in order; only where the double keeps messages.
     """
 
     at: float
@@ -66,10 +67,13 @@ class Request:
     fault: str | None
     headers: Mapping[str, str]
     acknowledged: bool = False
+    ids: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """As the control API shows it."""
+    def as_json(self, *, ids: bool = False) -> dict[str, Any]:
+        """As the control API shows it; the messageIds only where they are asked for."""
         record = asdict(self)
+        if not ids:
+            del record["ids"]
         return {"status" if name == "outcome" else "bytes" if name == "size" else name: value for name, value in record.items()}
 
 

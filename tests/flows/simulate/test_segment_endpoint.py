@@ -214,3 +214,15 @@ def test_reset_forgets_everything_but_the_keys(endpoint):
     assert ([], [], []) == (list(endpoint.view()), endpoint.requests(), endpoint.faults())
     post(endpoint)
     assert ["m"] == kept(endpoint)
+
+
+def test_the_messageids_of_every_request_are_told_to_whoever_asks(endpoint):
+    """Each request's messageIds are there, whatever became of it, and left out where they are not asked for; a double that keeps no messages has none."""
+    endpoint.script({"do": "status", "status": 503, "count": 1})
+    post(endpoint, TRACK, TRACK | {"messageId": "n"})
+    post(endpoint)
+    assert [("503", ("m", "n")), ("200", ("m",))] == [(each["status"], each["ids"]) for each in endpoint.requests(ids=True)]
+    assert not any("ids" in each for each in endpoint.requests())
+    light = Endpoint({"shop": "shop-key"}, clock=lambda: NOW, keep="none")
+    post(light)
+    assert [()] == [each["ids"] for each in light.requests(ids=True)]
