@@ -29,6 +29,7 @@ from currents_segment.codecs.shape import parse
 
 HEADER: Final = "__value_schema_id"
 MAX_KNOWN: Final = 10_000  # frames remembered; a registry for Currents holds some hundreds. More would be made up, and those are read again
+_IDS: Final = 1 << 31  # ids are positive and 4 bytes with a sign
 
 Ref = int | str | bytes | None
 """A schema: an id in a registry, a GUID in a registry, the 8 bytes of a fingerprint, or None where the frame names none."""
@@ -169,10 +170,9 @@ def _read(mark: _Mark, head: bytes, known: dict[bytes, Frame], begin: int) -> Fr
     if len(head) < mark.size:
         return Unframed("the message ends within its frame")
     ref = _ref(mark, head)
-    if ref == 0:
-        return Unframed(
-            "the message refers to schema 0, which no registry gives: its id may have 8 bytes, as Apicurio's older serializers write it"
-        )
+    if isinstance(ref, int) and not 0 < ref < _IDS:
+        hint = "; its id may have 8 bytes, as Apicurio's older serializers write it" if ref == 0 else ""
+        return Unframed(f"the message refers to schema {ref}, which no registry gives{hint}")
     if len(known) >= MAX_KNOWN:
         known.clear()
     known[head] = frame = Frame(mark.kind, ref, begin)

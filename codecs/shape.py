@@ -16,7 +16,8 @@ MAX_DEPTH: Final = 32  # levels of nesting; Currents has 3 (record, union, array
 MAX_NODES: Final = (
     20_000  # types in all, references followed: a record of records of records … grows as a power. The widest Currents type has 80
 )
-_SIZES: Final = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
+PRIMITIVES: Final = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "bytes": 1, "string": 1}
+"""Types without a definition, and the fewest bytes that a datum of each takes."""
 
 
 class SchemaError(ValueError):
@@ -94,7 +95,7 @@ class _Ruler:
         if isinstance(schema, list):
             return 1 + min((self.least(branch, depth + 1) for branch in schema), default=0)
         if isinstance(schema, str):
-            return _SIZES[schema] if schema in _SIZES else self._complex(self._named[schema], depth)
+            return PRIMITIVES[schema] if schema in PRIMITIVES else self._complex(self._named[schema], depth)
         return self._complex(schema, depth)
 
     def _complex(self, schema: Mapping[str, Any], depth: int) -> int:

@@ -125,6 +125,7 @@ def test_a_header_says_more_than_the_value(headers, expected):
         (b"\x01" + GUID.bytes[:-1], "ends within its frame"),
         (b"\xc3\x01" + bytes(7), "ends within its frame"),
         (b"\x00\x00\x00\x00\x00\x00\x00\x00\x07datum", "may have 8 bytes"),
+        (b"\x00\x80\x00\x00\x00datum", "schema 2147483648, which no registry gives"),
         (b"\x03\x00" + GUID.bytes, "AWS Glue"),
         (b'{"id": "x"}', "it looks like JSON"),
         (b"\xc3\x02", "in no frame that is known"),
