@@ -1,4 +1,4 @@
-from collections import deque
+from collections import Counter, deque
 
 import pytest
 
@@ -80,6 +80,25 @@ def test_a_closed_gate_stops_reading_for_its_connector_and_for_no_other(gate):
     log.ready[mine("b")].append(records())
     assert [Tick(SLOT, 1), Raw(SLOT, "b", 0, records())] == slot.next_batch()
     assert 1 == len(log.ready[mine("a")])
+
+
+def test_a_slot_reads_one_chunk_a_turn_of_each_connector_in_turn(gate):
+    """What all slots read at once goes through every step before anything new is delivered, so it is little."""
+    slot, log = build(gate)
+    for name in ("a", "b"):
+        log.ready[mine(name)].extend([records(), records()])
+    turns = [[item.connector for item in slot.next_batch() if isinstance(item, Raw)] for _ in range(4)]
+    assert [["a"], ["b"]] * 2 in (turns, turns[::-1])
+
+
+def test_slots_that_read_at_the_same_time_read_for_different_connectors(gate):
+    """No connector waits until all slots have read for all others."""
+    logs = Logs(Place(), UNITS, Queues)
+    slots = [SlotPartition(number, None, logs=logs, gate=gate, stop=Stop(), once=False) for number in range(SLOTS)]
+    for unit in UNITS:
+        logs.log.ready[unit].append(records())
+    read = Counter(item.connector for slot in slots for item in slot.next_batch() if isinstance(item, Raw))
+    assert {"a": SLOTS // 2, "b": SLOTS // 2} == read
 
 
 def test_the_snapshot_holds_the_position_behind_what_was_read_and_those_of_units_not_configured(gate):
