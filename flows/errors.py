@@ -44,3 +44,10 @@ class StoppedError(FailedError):
     """A job that has an end was stopped before it; the message says how to go on."""
 
     exit_code: ClassVar[int] = 130
+
+
+def unknown_version(what: str, found: object, known: int) -> UserError:
+    """The state holds something that a newer version wrote."""
+    return UserError(
+        f"state: {what} of version {found}, this program knows version {known}; use the version of currents-segment that wrote it, or a newer one"
+    )

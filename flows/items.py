@@ -20,12 +20,17 @@ class Tick(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """Records as the source read them, for one connector."""
+    """Records as the source read them, for one connector.
+
+    Attributes:
+        rewinds: how often the connector was set back: what was known of these events before is not known any more.
+    """
 
     slot: int
     connector: str
     seq: int
     records: Records
+    rewinds: int = 0
 
 
 class Chunk(NamedTuple):

@@ -6,6 +6,8 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
+from currents_segment.flows.errors import UserError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -17,7 +19,7 @@ def loud(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except StopIteration:
+        except (StopIteration, UserError):  # the one is an end, the other is told as a sentence
             raise
         except BaseException:
             structlog.get_logger().exception("step.failed", step=function.__qualname__)

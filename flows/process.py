@@ -16,7 +16,7 @@ from bytewax.run import cli_main
 
 from currents_segment.codecs import catalogue
 from currents_segment.codecs.decoder import Decoder
-from currents_segment.flows import recovery, segment, steps
+from currents_segment.flows import committed, recovery, segment, steps
 from currents_segment.flows.board import Board
 from currents_segment.flows.clock import clock
 from currents_segment.flows.config import Config
@@ -129,6 +129,8 @@ class Process:
         except UserError:
             raise
         except BaseException as error:  # a panic of Bytewax' Rust half is no Exception
+            if (refusal := _refusal(error)) is not None:
+                raise refusal from error
             why, then = self._early_end(error)
             structlog.get_logger().error("run.failed", why=why, remedy=then)
             raise FailedError(f"the run ended early: {why}. {then}") from error
@@ -141,9 +143,8 @@ class Process:
                 f"the recovery store could not be written: {free / 1e6:.1f} MB free at {state}",
                 "Make room: the next run goes on from the last commit",
             )
-        if (damage := recovery.damage(state)) is not None:
-            way_out = "move it away and set `start` to a time before the last delivery: what Segment saw within 24 h it drops by messageId"
-            return f"the recovery store in {state / 'recovery'} is damaged ({damage})", f"Put a backup in its place; or {way_out}"
+        if (damage := committed.damage(state)) is not None:
+            return recovery.way_out(state, damage)
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
         if "thread panic" in why:
             why = f"another process of the cluster is gone ({why})"
@@ -235,3 +236,10 @@ class Process:
             part.replace(file)
         except OSError as error:  # a full disk must not end the run for a convenience
             structlog.get_logger().warning("status.not_saved", error=error.strerror)
+
+
+def _refusal(error: BaseException | None) -> UserError | None:
+    """What the person at the terminal can mend, where Bytewax raised its own error around it."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return error

@@ -1,63 +1,64 @@
 """The recovery store: one folder with Bytewax's SQLite files, locked by the one run that may use it."""
 
-import fcntl
-import os
-import socket
-import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, TextIO
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from currents_segment.flows.committed import POSITIONS, DamageError, UnreadableError, committed, parts
 from currents_segment.flows.errors import UserError
+from currents_segment.flows.lock import hold
 
 PARTS: Final = 3  # SQLite files: enough to write side by side, few enough to open at once
+TWO_RUNS: Final = "two runs on one state would send everything twice: stop the other, or give this one its own `state`"
 
 
-def lock(state: Path) -> TextIO:
-    """Take the state folder for this run; it is free again when the file is closed or the process ends.
+def lock(state: Path, why: str = TWO_RUNS) -> TextIO:
+    """Take the state folder; it is free again when the file is closed or the process ends.
 
     Raises:
-        UserError: another run has it, or the folder cannot be written.
+        UserError: somebody else has it, or the folder cannot be written.
     """
     try:
         state.mkdir(parents=True, exist_ok=True)
-        file = (state / "lock").open("a+", encoding="utf-8")
+        return hold(lock_file(state), why)
     except OSError as error:
         raise UserError(
             f"{state}: cannot keep state here: {error.strerror}; make the folder writable or set `state` in the configuration"
         ) from error
+
+
+def lock_file(state: Path) -> Path:
+    """What is locked."""
+    return state / "lock"
+
+
+def way_out(state: Path, damage: str) -> tuple[str, str]:
+    """What a damaged store means, and what to do."""
+    anew = "move it away and set `start` to a time before the last delivery: what Segment saw within 24 h it drops by messageId"
+    return f"the recovery store in {state / 'recovery'} is damaged ({damage})", f"Put a backup in its place; or {anew}"
+
+
+def check(state: Path) -> None:
+    """Look before the flow starts whether this program can go on from the store; changes nothing. In a cluster of machines only process 0 has one.
+
+    Raises:
+        UserError: it was written by a newer version, or cannot be read.
+    """
+    from currents_segment.flows import source  # noqa: PLC0415 - who only locks or looks needs neither
+
+    if not parts(state):
+        return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "another process"
-        file.close()
-        raise UserError(
-            f"{state}: in use by {holder}; two runs on one state would send everything twice: stop the other, or give this one its own `state`"
-        ) from None
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    file.flush()
-    return file
-
-
-def damage(state: Path) -> str | None:
-    """What is wrong with the store in the state folder, in words; None when nothing is, or when it is not here (a process of a cluster of machines)."""
-    files = sorted((state / "recovery").glob("part-*.sqlite3"))
-    if files and len(files) != PARTS:
-        return f"{len(files)} of its {PARTS} files are there"
-    for file in files:
-        try:
-            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as part:
-                verdict = part.execute("pragma quick_check(1)").fetchone()[0]
-        except sqlite3.Error as error:
-            verdict = str(error)
-        if verdict != "ok":
-            return f"{file.name}: {verdict}"
-    return None
+        with committed(state) as found:
+            for kept in found.rows(POSITIONS).values():
+                source.migrated(kept)
+    except UnreadableError:  # the flow meets it too: a full disk, an edit that was cut short and is undone as it opens the files
+        return
+    except DamageError as error:
+        why, then = way_out(state, str(error))
+        raise UserError(f"{why}. {then}") from error
 
 
 def store(state: Path, *, first: bool) -> RecoveryConfig:

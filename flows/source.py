@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from currents_segment.codecs.chunk import Records
-from currents_segment.flows.errors import FailedError
+from currents_segment.flows.errors import FailedError, unknown_version
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Raw, Read, Tick, emitted
 from currents_segment.flows.loud import loud
@@ -18,8 +18,24 @@ from currents_segment.flows.stop import Stop
 IDLE: Final = timedelta(milliseconds=20)  # until a slot that found nothing looks again
 
 State = dict[str, Any]
-"""`version`, and `positions` {(connector, log, partition): packed position}; those of units not configured now are kept."""
-VERSION: Final = 1
+"""`version`; `positions` {(connector, log, partition): packed position}; `rewinds` {connector: (how often it was set back, when last)}.
+
+What belongs to units and connectors that are not configured now is kept."""
+VERSION: Final = 2
+
+
+def migrated(state: State) -> State:
+    """A committed state of this version or an older one, as this version writes it.
+
+    Raises:
+        UserError: a newer version wrote it.
+    """
+    match state["version"]:
+        case 1:  # before connectors could be set back
+            return {"version": VERSION, "positions": state["positions"], "rewinds": {}}
+        case 2:
+            return state
+    raise unknown_version("positions", state["version"], VERSION)
 
 
 class Log(Protocol):
@@ -68,10 +84,10 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
     """One source slot."""
 
     def __init__(self, slot: int, state: State | None, *, logs: Logs, gate: Gate, stop: Stop, once: bool) -> None:
-        if state is not None and state["version"] != VERSION:
-            raise RuntimeError(f"the recovery store holds version {state['version']} of positions; this program knows version {VERSION}")
+        state = migrated(state) if state is not None else {"positions": {}, "rewinds": {}}
         self._slot, self._logs, self._gate, self._stop, self._once = slot, logs, gate, stop, once
-        self._positions: dict[tuple[str, str, int], Any] = dict(state["positions"]) if state else {}
+        self._positions: dict[tuple[str, str, int], Any] = dict(state["positions"])
+        self._rewinds: dict[str, tuple[int, float]] = state["rewinds"]
         self._units = logs.register(slot, self._positions)
         self._seq: dict[str, int] = {}
         self._tick = 0
@@ -118,7 +134,8 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
                 seq = self._seq.get(unit.connector, 0)
                 self._seq[unit.connector] = seq + 1
                 self._gate.emitted(self._slot, unit.connector, emitted(records))
-                return [Raw(self._slot, unit.connector, seq, records)]
+                rewinds, _ = self._rewinds.get(unit.connector, (0, 0.0))
+                return [Raw(self._slot, unit.connector, seq, records, rewinds)]
         return []
 
     def _end(self) -> list[Read]:
@@ -157,7 +174,7 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         if self._logs.log is not None:
             for unit in self._units:
                 self._positions[unit.connector, unit.log, unit.partition] = self._logs.log.position(unit)
-        return {"version": VERSION, "positions": dict(self._positions)}
+        return {"version": VERSION, "positions": dict(self._positions), "rewinds": self._rewinds}
 
 
 class SlotSource(FixedPartitionedSource[Read, State]):

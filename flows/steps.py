@@ -2,7 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 from currents_segment.codecs.chunk import Messages, Origin, Records
 from currents_segment.flows.dedup import shards_of
@@ -30,9 +35,22 @@ def decode(items: Iterable[Read], decoders: Mapping[str, Decoder], trace: Trace 
         records = item.records
         started = time.time() if trace else 0.0
         messages = decoders[item.connector].decode(records)
+        if item.rewinds:
+            messages = replace(messages, ids=anew(messages.ids, item.rewinds))
         span = trace(item.connector, records.origin, records.arrival, messages, started, time.time()) if trace else None
         chunk = Chunk(item.slot, item.connector, item.seq, emitted(records), messages, records.arrival, records.origin, 0, span)
         yield chunk._replace(shards=shards_of(chunk))
+
+
+def anew(ids: NDArray[np.uint64], rewinds: int) -> NDArray[np.uint64]:
+    """The ids of events of a connector that was set back so often: unknown so far, and still one for each event.
+
+    0 is reserved: the one id that would become it becomes the mask, which no other id does.
+    """
+    mask = np.uint64(xxh3_64_intdigest(rewinds.to_bytes(8, "little")))
+    mixed = ids ^ mask
+    mixed[mixed == 0] = mask
+    return mixed
 
 
 def to_sink(items: Iterable[Decoded]) -> Iterator[tuple[str, AtSink]]:

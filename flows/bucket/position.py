@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 
 from currents_segment.flows.bucket.layout import HOUR, Object
-from currents_segment.flows.errors import UserError
+from currents_segment.flows.errors import unknown_version
 
 VERSION: Final = 1
 
@@ -76,9 +76,7 @@ class Position:
     def unpack(cls, packed: tuple[Any, ...]) -> Self:
         """What `pack` made; UserError when a newer version made it."""
         if packed[0] != VERSION:
-            raise UserError(
-                f"state: a bucket position of version {packed[0]}, this program knows version {VERSION}; use the version of currents-segment that wrote it, or a newer one"
-            )
+            raise unknown_version("a bucket position", packed[0], VERSION)
         _, after, lowest, done, reading = packed
         return cls(after, lowest, {hour: frozenset(np.frombuffer(raw, "<u8").tolist()) for hour, raw in done}, reading)
 

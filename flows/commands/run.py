@@ -63,6 +63,8 @@ def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: boo
 
     parent = os.environ.get(LOCAL)
     held = None if parent else recovery.lock(settings.state)
+    if held is not None:
+        recovery.check(settings.state)
     process = Process(settings, place=mine, addresses=addresses, once=once, environ=os.environ)
     if parent:
         _end_with(int(parent.partition(" ")[0]))
@@ -80,6 +82,7 @@ def _cluster(settings: "Config", config: Path, *, processes: int, once: bool) ->
     from currents_segment.flows.stop import Stop  # noqa: PLC0415
 
     with recovery.lock(settings.state) as held:
+        recovery.check(settings.state)
         cluster = Cluster(config, settings.state, processes=processes, once=once, lock=held)
         stop = Stop()
         stop.running = True

@@ -1,6 +1,6 @@
 import pytest
 
-from currents_segment.flows import recovery
+from currents_segment.flows import committed, recovery
 from currents_segment.flows.errors import UserError
 
 
@@ -31,12 +31,12 @@ def test_a_store_is_made_once_and_only_by_the_first_process(tmp_path):
 def test_a_damaged_store_is_told_apart_from_a_whole_one(tmp_path):
     """A restart does not help there, so nobody is told that it does."""
     recovery.store(tmp_path, first=True)
-    assert recovery.damage(tmp_path) is None
+    assert committed.damage(tmp_path) is None
     first, *_ = sorted((tmp_path / "recovery").glob("*.sqlite3"))
     whole = first.read_bytes()
     first.write_bytes(b"no database" * 1000)
-    assert "part-0.sqlite3: file is not a database" == recovery.damage(tmp_path)
+    assert "part-0.sqlite3: file is not a database" == committed.damage(tmp_path)
     first.unlink()
-    assert "2 of its 3 files are there" == recovery.damage(tmp_path)
+    assert "2 of its 3 files are there" == committed.damage(tmp_path)
     first.write_bytes(whole)
-    assert recovery.damage(tmp_path) is None
+    assert committed.damage(tmp_path) is None

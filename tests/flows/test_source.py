@@ -3,7 +3,7 @@ from collections import Counter, deque
 import pytest
 
 from currents_segment.codecs.chunk import Origin, Records
-from currents_segment.flows.errors import FailedError
+from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Raw, Tick
 from currents_segment.flows.slots import SLOTS, Place, Unit
@@ -104,7 +104,7 @@ def test_slots_that_read_at_the_same_time_read_for_different_connectors(gate):
 def test_the_snapshot_holds_the_position_behind_what_was_read_and_those_of_units_not_configured(gate):
     """A connector that is taken out of the configuration and put back goes on where it was."""
     gone = ("gone", "log", 3)
-    slot, log = build(gate, {"version": 1, "positions": {gone: 77, ("a", "log", mine("a").partition): 5}})
+    slot, log = build(gate, {"version": 2, "rewinds": {}, "positions": {gone: 77, ("a", "log", mine("a").partition): 5}})
     log.ready[mine("a")].append(records())
     slot.next_batch()
     positions = slot.snapshot()["positions"]
@@ -182,5 +182,29 @@ def test_a_process_lists_its_own_slots_only():
 
 def test_a_state_of_another_version_is_refused(gate):
     """Positions that are read wrongly would skip events."""
-    with pytest.raises(RuntimeError, match="version 2"):
-        build(gate, {"version": 2, "positions": {}})
+    with pytest.raises(
+        UserError, match="positions of version 3, this program knows version 2; use the version of currents-segment that wrote it"
+    ):
+        build(gate, {"version": 3, "positions": {}, "rewinds": {}})
+
+
+def test_a_state_of_version_1_goes_on_as_one_that_was_never_set_back(gate):
+    """An upgrade needs nothing done; what it writes is of this version."""
+    here = ("a", "log", mine("a").partition)
+    slot, log = build(gate, {"version": 1, "positions": {here: 5}})
+    log.ready[mine("a")].append(records())
+    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, records(), rewinds=0)] == slot.next_batch()
+    assert {"version": 2, "rewinds": {}} | {"positions": slot.snapshot()["positions"]} == slot.snapshot()
+    assert 6 == slot.snapshot()["positions"][here]
+
+
+def test_what_was_set_back_is_read_under_its_number_and_stays_so(gate):
+    """The shards then know none of its events; other connectors are not touched."""
+    rewinds = {"a": (3, 1_000.0), "gone": (1, 2_000.0)}
+    slot, log = build(gate, {"version": 2, "positions": {}, "rewinds": rewinds})
+    log.ready[mine("a")].append(records())
+    log.ready[mine("b")].append(records())
+    tick, *chunks = slot.next_batch() + slot.next_batch()
+    assert Tick(SLOT, 1) == tick
+    assert {"a": 3, "b": 0} == {chunk.connector: chunk.rewinds for chunk in chunks}
+    assert rewinds == slot.snapshot()["rewinds"]
