@@ -3,8 +3,25 @@
 It knows no network and no clock. Secrets stay references until they are used: `SecretRef.read()`.
 """
 
+from currents_segment.flows.config.kafka import Kafka, KafkaSource, Registry, Sasl, Tls
 from currents_segment.flows.config.loading import load
 from currents_segment.flows.config.model import Config, Connector, Dedup, Http, Limits, Names, Source, Workspace
 from currents_segment.flows.config.references import SecretRef
 
-__all__ = ["Config", "Connector", "Dedup", "Http", "Limits", "Names", "SecretRef", "Source", "Workspace", "load"]
+__all__ = [
+    "Config",
+    "Connector",
+    "Dedup",
+    "Http",
+    "Kafka",
+    "KafkaSource",
+    "Limits",
+    "Names",
+    "Registry",
+    "Sasl",
+    "SecretRef",
+    "Source",
+    "Tls",
+    "Workspace",
+    "load",
+]

@@ -1,5 +1,6 @@
 """The kinds of values in the configuration beyond plain text and numbers: how each is read, and what editors show of it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -13,6 +14,9 @@ from currents_segment.flows.config.references import SecretRef
 from currents_segment.flows.errors import UserError
 
 EVERYTHING: Final = "*"  # selects every type, and reads the folders of types that the catalogue does not know yet, so that they are counted
+
+
+TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")  # what Apache Kafka takes for a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,40 @@ def _option(value: object, info: ValidationInfo) -> str | SecretRef:
     return _secret(value, info) if str(value).startswith(("env:", "file:")) else str(value)
 
 
+def _file(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str) or not value or "://" in value or "\0" in value:
+        raise WrongValueError(f"{shown(value)} is not a file: write its path, relative to this file")
+    path = places.plain(_reading(info).folder / value.removeprefix("file:"))
+    if _reading(info).secrets and not path.is_file():
+        raise WrongValueError(f"there is no file {path}: put it there, or write another path")
+    return path
+
+
+def _brokers(value: object) -> str:
+    return places.brokers(value)
+
+
+def _topic(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise WrongValueError(f"{shown(value)} is not a topic: write its name, or a pattern that begins with ^")
+    if value.startswith("^"):
+        try:
+            re.compile(value)
+        except re.error as fault:
+            raise WrongValueError(f"{shown(value)} is not a pattern: {fault}") from None
+    elif not TOPIC.fullmatch(value):
+        raise WrongValueError(
+            f"{shown(value)} is not a topic's name: only letters, digits, dots, hyphens and underscores; a pattern begins with ^"
+        )
+    return value
+
+
+def _type_from(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"schema|topic|header:.+", value):
+        raise WrongValueError(f"{shown(value)} is no place of a type: write schema, topic, or header:NAME")
+    return value
+
+
 def _event(value: object) -> str:
     if not isinstance(value, str):
         raise WrongValueError(f"{shown(value)} is not a selection: write a type, a glob or a family, such as Email")
@@ -68,7 +106,9 @@ def _event(value: object) -> str:
     return value
 
 
-def _known_type(value: str) -> str:
+def _known_type(value: object) -> str:
+    if not isinstance(value, str):
+        raise WrongValueError(f"{shown(value)} is not an event type: see currents-segment catalogue")
     if mistakes := catalogue.load().names(overrides={value: "any"}).mistakes:
         raise WrongValueError("; ".join(mistakes))
     return value
@@ -94,6 +134,10 @@ Secret = Annotated[
     SecretRef, PlainValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"})
 ]
 Option = Annotated[str | SecretRef, PlainValidator(_option), WithJsonSchema({"type": ["string", "integer", "boolean"]})]
+File = Annotated[Path, PlainValidator(_file), WithJsonSchema({"type": "string"})]
+Brokers = Annotated[str, PlainValidator(_brokers), WithJsonSchema({"type": "string"})]
+Topic = Annotated[str, PlainValidator(_topic), WithJsonSchema({"type": "string"})]
+TypeFrom = Annotated[str, PlainValidator(_type_from), WithJsonSchema({"type": "string", "pattern": "^(schema|topic|header:.+)$"})]
 Event = Annotated[str, PlainValidator(_event), WithJsonSchema({"type": "string"})]
 KnownType = Annotated[str, BeforeValidator(_known_type)]
 Integration = Annotated[bool | dict[str, Any], BeforeValidator(_integration)]

@@ -34,8 +34,8 @@ _SENTENCES: Final = {  # by pydantic's type of error
 def mistakes_of(fault: ValidationError, data: Any) -> Iterator[Mistake]:
     """One mistake for each error. Values are shown, but never that of a secret: `write_key` and `options` have sentences of their own."""
     for error in fault.errors(include_url=False):
-        if error["type"] == "too_short" and error["input"]:
-            continue  # its items are mistakes, each told by itself
+        if error["type"] == "none_required" or (error["type"] == "too_short" and error["input"]):
+            continue  # what else it may be says more; its items are mistakes, each told by itself
         place = _within(error["loc"], data, missing=error["type"] in ("missing", "extra_forbidden"))
         yield Mistake(place, _sentence(error, place))
 
@@ -48,6 +48,8 @@ def _within(loc: tuple[str | int, ...], data: Any, *, missing: bool) -> Place:
             data = data[str(part)]
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
+        elif str(part).startswith("<"):  # a kind of a union
+            continue
         elif missing and isinstance(data, Mapping):
             return (*place, part)
         else:
@@ -62,6 +64,8 @@ def _sentence(error: ErrorDetails, place: Place) -> str:
         return str(context["error"])
     if kind == "extra_forbidden":
         known = described(place[:-1]).get("properties", {})
+        if place[-1] in known:
+            return "does not go with what stands beside it: a source is a bucket (url, poll, late, options) or Kafka (kafka)"
         near = get_close_matches(str(place[-1]), known, n=1)
         return "is not a setting: " + (f"did you mean {near[0]}?" if near else f"known here are {', '.join(known)}")
     about = described(place).get("description", "see deploy/examples/full.yaml")

@@ -44,6 +44,28 @@ def overlap(one: str, other: str) -> bool:
     return within(one, other) or within(other, one)
 
 
+def address(value: str) -> str:
+    """A server's URL; WrongValueError unless it is http or https with a host and without credentials."""
+    parts = urlsplit(value)
+    if "@" in parts.netloc:
+        raise WrongValueError("has a user in its URL: put it into username and password")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WrongValueError(f"{shown(value)} is not an http or https URL: write http(s)://HOST:PORT")
+    return value
+
+
+def brokers(value: object) -> str:
+    """Brokers as `host:port,host:port`; WrongValueError where one of them is none."""
+    if not isinstance(value, str) or not value.strip():
+        raise WrongValueError(f"{shown(value)} names no broker: write host:port, several separated by commas")
+    each = [broker.strip() for broker in value.split(",")]
+    for broker in each:
+        host, colon, port = broker.rpartition(":")
+        if not (host and colon and port.isdecimal() and 0 < int(port) < 65536) or "/" in broker or "@" in broker:  # noqa: PLR2004  # ports
+            raise WrongValueError(f"{shown(broker)} is not a broker: write host:port, without a scheme")
+    return ",".join(each)
+
+
 def web(value: object) -> str:
     """An endpoint's URL; WrongValueError unless it is http or https with a host and without credentials."""
     if not isinstance(value, str):

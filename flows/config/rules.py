@@ -7,14 +7,19 @@ from typing import Any, Final
 
 from currents_segment.flows.config import places
 from currents_segment.flows.config.document import Mistake, Place
+from currents_segment.flows.config.librdkafka import refusal
 
-_SECRET_OPTION: Final = re.compile(r"(secret|password|token|(account|access|sas)_key$)(?!.*_(file|path|uri|url)$)", re.IGNORECASE)
+_SECRET_OPTION: Final = re.compile(
+    r"(secret|password|token|(account|access|sas)_key$)(?!.*[._](file|path|uri|url|location|enabled?)$)", re.IGNORECASE
+)
 
 
 def broken(data: Any, folder: Path) -> Iterator[Mistake]:
     """Every rule between parts that the file breaks; parts of the wrong shape are passed over, the models report them."""
     yield from _names(data)
     yield from _sources(data, folder)
+    yield from _topics(data)
+    yield from _passed_through(data)
     yield from _outputs(data, folder)
     yield from _raw_ids(data)
     yield from _literal_secrets(data)
@@ -96,8 +101,50 @@ def _raw_ids(data: Any) -> Iterator[Mistake]:
         first.setdefault(workspace, place)
 
 
-def _literal_secrets(data: Any) -> Iterator[Mistake]:
+def _kafkas(data: Any) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     for place, source in _parts(data, "sources"):
+        if isinstance(kafka := source.get("kafka"), Mapping):
+            yield (*place, "kafka"), kafka
+
+
+def _topics(data: Any) -> Iterator[Mistake]:
+    seen: list[tuple[str, str, Place]] = []
+    for place, kafka in _kafkas(data):
+        brokers, topics = kafka.get("bootstrap"), kafka.get("topics")
+        if not isinstance(brokers, str) or not isinstance(topics, list):
+            continue
+        for index, topic in enumerate(topics):
+            here = (*place, "topics", index)
+            for other_topic, other_brokers, other in seen:
+                if _same(str(topic), other_topic) and set(brokers.split(",")) & set(other_brokers.split(",")):
+                    yield Mistake(here, f"is read by {_path(other)} already: every event would be sent twice; keep one of them")
+                    break
+            seen.append((str(topic), brokers, here))
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two topics, each a name or a pattern, are certainly read both: whether two patterns meet cannot be told."""
+    for pattern, name in ((one, other), (other, one)):
+        if pattern.startswith("^") and not name.startswith("^"):
+            try:
+                return re.fullmatch(pattern, name) is not None
+            except re.error:  # the models report it
+                return False
+    return one == other
+
+
+def _passed_through(data: Any) -> Iterator[Mistake]:
+    for place, kafka in _kafkas(data):
+        for name, value in _items(kafka, "options"):
+            if isinstance(value, str | int | float):
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                if why := refusal(name, None if text.startswith(("env:", "file:")) else text):
+                    yield Mistake((*place, "options", name), why)
+
+
+def _literal_secrets(data: Any) -> Iterator[Mistake]:
+    parts = [*_parts(data, "sources"), *_kafkas(data)]
+    for place, source in parts:
         for key, value in _items(source, "options"):
             if _SECRET_OPTION.search(key) and not str(value).startswith(("env:", "file:")):
                 yield Mistake((*place, "options", key), "is a secret: write env:NAME or file:PATH, never the secret itself")

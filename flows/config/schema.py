@@ -62,4 +62,8 @@ def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
     for choice in (part, *part.get("anyOf", ())):
         if "$ref" in choice:
             return {**schema()["$defs"][choice["$ref"].rpartition("/")[2]], **part}
+    if "oneOf" in part:  # of several kinds: what any of them takes
+        kinds = [_resolved(kind) for kind in part["oneOf"]]
+        properties = {name: value for kind in kinds for name, value in kind["properties"].items()}
+        return {**kinds[0], "properties": properties, "required": [name for kind in kinds for name in kind["required"]]}
     return part
