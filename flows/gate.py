@@ -11,7 +11,9 @@ from typing import Final
 
 EVENTS: Final = 4_000  # a slot and connector; what is held is written to the recovery store in every epoch, so no more than serves
 BYTES: Final = 1_500_000  # three full batches: one on its way, one being packed, one being read
-RESERVED: Final = 4  # a connector that fails gets a quarter: what it holds is written again and again
+RESERVED: Final = (
+    4  # a connector that fails may have a quarter un-acked: it is written again and again. What is dead is written twice, then gone
+)
 
 
 @dataclass(slots=True)
@@ -20,13 +22,22 @@ class Credit:
 
     Attributes:
         transit: events emitted by the source and not yet accounted for by the sink slot.
-        held: events and dead letters that the sink slot keeps un-acked.
+        held: events that the sink slot keeps, un-acked or dead.
         size: bytes of those held.
+        dead: those of them that are decided, and go as soon as their letters are written.
+        dead_size: bytes of the dead.
     """
 
     transit: int = 0
     held: int = 0
     size: int = 0
+    dead: int = 0
+    dead_size: int = 0
+
+    def below(self, events: int, size: int, share: int) -> bool:
+        """Whether all of it stays below the bounds, and what is not dead below a share of them."""
+        alive, alive_size = self.transit + self.held - self.dead, self.size - self.dead_size
+        return self.transit + self.held < events and self.size < size and alive < events // share and alive_size < size // share
 
 
 class Gate:
@@ -47,11 +58,13 @@ class Gate:
         return self._credits.setdefault((slot, connector), Credit())
 
     def opened(self, slot: int, connector: str) -> bool:
-        """Whether the source may read another chunk: only a quarter is given to one that fails or has not yet succeeded."""
+        """Whether the source may read another chunk.
+
+        One that fails or has not yet succeeded may have a quarter un-acked. What expires leaves that quarter at once, though it is held until its letters are
+        written: else a connector that is down for longer than its events live could not expire them as fast as new ones come.
+        """
         with self._lock:
-            credit = self._credit(slot, connector)
-            share = 1 if connector in self._working else RESERVED
-            return credit.transit + credit.held < self._events // share and credit.size < self._size // share
+            return self._credit(slot, connector).below(self._events, self._size, 1 if connector in self._working else RESERVED)
 
     def emitted(self, slot: int, connector: str, events: int) -> None:
         """The source sent a chunk of so many records on its way."""
@@ -67,8 +80,20 @@ class Gate:
             credit.size += size
 
     def released(self, slot: int, connector: str, held: int, size: int) -> None:
-        """Events left the sink slot: delivered, or written as dead letters."""
+        """Events left the sink slot: delivered."""
         self.arrived(slot, connector, 0, -held, -size)
+
+    def died(self, slot: int, connector: str, held: int, size: int) -> None:
+        """Events that are held are decided: they expired, were refused or could not be read."""
+        with self._lock:
+            credit = self._credit(slot, connector)
+            credit.dead += held
+            credit.dead_size += size
+
+    def buried(self, slot: int, connector: str, held: int, size: int) -> None:
+        """The dead left the sink slot: they are written."""
+        self.died(slot, connector, -held, -size)
+        self.released(slot, connector, held, size)
 
     def working(self, connector: str, works: bool) -> None:
         """The connector's last attempt succeeded, or did not."""

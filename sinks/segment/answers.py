@@ -136,7 +136,7 @@ def classify(  # noqa: C901, PLR0911  # one row of the table after the other
         case (
             501 | 505 | 511,
             _,
-        ):  # of the endpoint, not of an event: each half would be told the same. (511 asks for a new OAuth token; with a write key there is none)
+        ):  # said of the endpoint: each half would be told the same. 511 asks for a new OAuth token; a write key has none
             return Refused(status, why)
         case _, 4:  # the contract rejects the batch; a client error may be one event's, and the others must not go with it
             return Split(why, status)

@@ -11,6 +11,7 @@ from typing import Final, Self
 
 import numpy as np
 import orjson
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 from currents_segment.codecs.chunk import Origin
@@ -20,7 +21,17 @@ MAX_EVENTS: Final = 2_500
 ENVELOPE: Final = 256  # bytes: everything around the messages, a write key of up to 150 bytes included
 
 Snapshot = tuple[bytes, bytes, float, float | None, tuple[str, str, int, int]]
-"""A piece as plain values: bodies, lengths as little-endian uint32, arrival, failed_since, origin."""
+"""A piece as plain values: packed bodies, lengths as little-endian uint32, arrival, failed_since, origin."""
+
+
+def pack(bodies: bytes) -> bytes:
+    """Bodies as they are kept: what is un-acked is written again in every epoch, and a tenth of it is all that a disk need see. 1 µs an event."""
+    return isal_zlib.compress(bodies, 1)
+
+
+def unpack(packed: bytes) -> bytes:
+    """The bodies that `pack` was given."""
+    return isal_zlib.decompress(packed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +80,19 @@ class Piece:
         """Plain values for a snapshot: what `restore` needs, without the trace."""
         lengths = np.diff(self.ends, prepend=0).astype("<u4")
         origin = self.origin
-        return self.bodies, lengths.tobytes(), self.arrival, self.failed_since, (origin.log, origin.object, origin.block, origin.record)
+        return (
+            pack(self.bodies),
+            lengths.tobytes(),
+            self.arrival,
+            self.failed_since,
+            (origin.log, origin.object, origin.block, origin.record),
+        )
 
     @classmethod
     def restore(cls, state: Snapshot) -> Self:
         """The piece that `state` was taken of."""
         bodies, lengths, arrival, failed_since, origin = state
-        return cls(bodies, np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64), arrival, failed_since, Origin(*origin))
+        return cls(unpack(bodies), np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64), arrival, failed_since, Origin(*origin))
 
     def _with(self, bodies: bytes, ends: NDArray[np.int64]) -> Self:
         return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace)

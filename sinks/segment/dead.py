@@ -9,7 +9,7 @@ import orjson
 from currents_segment.codecs.chunk import Letter, Origin
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.sinks.dead_letters import DeadLetter
-from currents_segment.sinks.segment.batch import Piece
+from currents_segment.sinks.segment.batch import Piece, pack, unpack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Dead:
         status: Segment's status, where it answered.
         why: label of the last answer, or "".
         tries: failed attempts in the process that decided.
-        at: when it was decided, seconds since the epoch.
+        at: when it was decided, seconds since the epoch by the wall clock.
     """
 
     connector: str
@@ -51,7 +51,7 @@ class Dead:
 
     def state(self) -> tuple[Any, ...]:
         """Plain values for a snapshot."""
-        content = self.content.state() if isinstance(self.content, Piece) else (self.content.outcome.value, *astuple(self.content)[1:])
+        content = self.content.state() if isinstance(self.content, Piece) else _kept(self.content)
         return (isinstance(self.content, Piece), self.connector, self.outcome.value, content, self.status, self.why, self.tries, self.at)
 
     @classmethod
@@ -102,6 +102,11 @@ class Dead:
             )
 
 
+def _kept(letter: Letter) -> tuple[Any, ...]:
+    outcome, name, count, body, *rest = astuple(letter)
+    return (outcome.value, name, count, pack(body), *rest)
+
+
 def _letter(content: tuple[Any, ...]) -> Letter:
     outcome, name, count, body, raw, schema, detail, origin, arrival = content
-    return Letter(Outcome(outcome), name, count, body, raw, schema, detail, Origin(*origin), arrival)
+    return Letter(Outcome(outcome), name, count, unpack(body), raw, schema, detail, Origin(*origin), arrival)

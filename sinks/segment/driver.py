@@ -6,10 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
 
 from currents_segment.codecs.outcome import Outcome
+from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
 from currents_segment.sinks.segment.answers import Answer, Delivered, Retry, Wait
@@ -41,7 +43,7 @@ class Watch(Protocol):
         """A request ended; `result` is a status or the kind of a network fault."""
 
     def batch(self, connector: str, batch: Batch, result: str, ended: float) -> None:
-        """A batch was delivered or refused; `ended` in seconds since the epoch."""
+        """A batch was delivered or refused; `ended` in seconds since the epoch by the wall clock."""
 
 
 class Driver:
@@ -56,6 +58,7 @@ class Driver:
         results: requests that ended, by result.
         flying: requests in flight.
         batches: batches that ended, delivered, refused or split.
+        news: what the log is told.
         unknown: names that the catalogue does not know, since the process started.
         wake: something may be ready to be sent.
     """
@@ -67,7 +70,7 @@ class Driver:
         lock: threading.RLock,
         gate: Gate,
         slots: Mapping[int, Slot],
-        clock: Callable[[], float],
+        clock: Clock,
         watch: Watch,
         fail: Callable[[BaseException], None],
     ) -> None:
@@ -86,14 +89,15 @@ class Driver:
         self._pause = 1 / connector.limits.requests_per_second  # s between requests
         self._next_request = 0.0
         self._key = Key(connector.write_key)
-        self._news = News(connector.name, connector.expire_after)
+        self.news = News(connector.name, connector.expire_after)
         self._tasks: set[asyncio.Task[None]] = set()
         self._random = random.Random()  # noqa: S311 - jitter
 
-    def restore(self, health: Health) -> None:
-        """Take in what a slot's state knew of the connector's health."""
+    def restore(self, health: Health, warned: int) -> None:
+        """Take in what a slot's state knew of the connector's health, and how many warnings were given."""
         self.health = merge(self.health, health)
         self.asked_until = self.health.wait_until
+        self.news.warned = max(self.news.warned, warned)
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
@@ -103,10 +107,9 @@ class Driver:
             while True:
                 self.wake.clear()
                 delay = LOOK if stopping() else self._turn(client)
-                try:
-                    await asyncio.wait_for(self.wake.wait(), delay)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):  # wait_for of Python 3.11 forgets a cancellation that comes together with the wake
+                        await self.wake.wait()
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -117,14 +120,14 @@ class Driver:
         """Start what may be started now; returns the seconds after which to look again."""
         now = self._clock()
         with self._lock:
-            self._news.unknown(self.unknown.keys())
+            self.news.unknown(self.unknown.keys())
             if not self.health.working:
                 if self._key.changed():
-                    self._news.key_replaced()
+                    self.news.key_replaced()
                     self.health = rekeyed(self.health)
                     for failed in self.lanes.values():
                         failed.hurry()
-                self._news.still_failing(now - (self.health.failing_since or now), self.time_to_loss(now, None), self.why)
+                self.news.still_failing(now - (self.health.failing_since or now), self.time_to_loss(now, None), self.why)
             self._expire(now)
             if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
@@ -173,9 +176,9 @@ class Driver:
 
     async def _send(self, client: Client, lane: Lane, batch: Batch) -> None:
         begin = time.monotonic()
-        batch.begun = batch.begun or self._clock()
+        batch.begun = batch.begun or self._clock.wall()
         try:
-            answer = await client.send(batch.pieces, tries=batch.tries, with_retry_count=batch.with_retry_count, now=self._clock)
+            answer = await client.send(batch.pieces, tries=batch.tries, with_retry_count=batch.with_retry_count, now=self._clock.wall)
         finally:
             self.flying -= 1
             self._gate.requests(lane.slot, -1)
@@ -186,7 +189,7 @@ class Driver:
             ended = self._settle(lane, batch, answer, result)
         if ended:
             self.batches += 1
-            self._watch.batch(self.connector.name, batch, result, self._clock())
+            self._watch.batch(self.connector.name, batch, result, self._clock.wall())
 
     def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> bool:
         """What the answer means for the batch and for the connector; whether the batch has ended."""
@@ -210,12 +213,12 @@ class Driver:
             case Halve() if batch.events > 1:
                 lane.back(*batch.halves())
             case Halve(status=status) | Reject(status=status):
-                self._bury(lane, batch.pieces, Outcome.REFUSED, now, status=status, why=result, tries=batch.tries + 1)
+                self._bury(lane, batch.pieces, Outcome.REFUSED, status=status, why=result, tries=batch.tries + 1)
         if self.health.working:
             self.tried = self.tried and any(other.retries for other in self.lanes.values())
             self.why = self.why if self.tried else None
         self._gate.working(self.connector.name, self.health.working)
-        self._news.changed(before, self.health, self.why, now)
+        self.news.changed(before, self.health, self.why, now)
         return batch not in lane.retries
 
     def _failed(self, batch: Batch, before: Health, now: float, result: str) -> None:
@@ -258,10 +261,8 @@ class Driver:
         for lane in self.lanes.values():
             gone = lane.expire(expired)
             if gone:
-                self._bury(lane, gone, Outcome.EXPIRED, now, why=self.why or "")
+                self._bury(lane, gone, Outcome.EXPIRED, why=self.why or "")
 
-    def _bury(
-        self, lane: Lane, pieces: list[Piece], outcome: Outcome, now: float, *, status: int | None = None, why: str, tries: int = 0
-    ) -> None:
-        name = self.connector.name
+    def _bury(self, lane: Lane, pieces: list[Piece], outcome: Outcome, *, status: int | None = None, why: str, tries: int = 0) -> None:
+        name, now = self.connector.name, self._clock.wall()
         self._slots[lane.slot].bury([Dead(name, outcome, replace(piece, trace=None), status, why, tries, now) for piece in pieces])

@@ -17,7 +17,7 @@ class Batch:
         tries: failed tries, in this process.
         at: not sent before, seconds since the epoch.
         with_retry_count: whether `X-Retry-Count` may be sent.
-        begun: when its first attempt started, seconds since the epoch.
+        begun: when its first attempt started, seconds since the epoch by the wall clock.
     """
 
     pieces: list[Piece]
@@ -111,19 +111,21 @@ class Lane:
     def expire(self, expired: Callable[[Piece], bool]) -> list[Piece]:
         """Take out the pieces that have expired; what a request carries now is left alone."""
         gone: list[Piece] = []
+
+        def stays(piece: Piece) -> bool:
+            if over := expired(piece):
+                gone.append(piece)
+            return not over
+
         for batch in self.retries:
-            old = [piece for piece in batch.pieces if expired(piece)]
-            if old:
-                gone += old
-                batch.pieces = [piece for piece in batch.pieces if piece not in old]
-        if gone:
-            self.retries = [batch for batch in self.retries if batch.pieces]
-        old = [piece for piece in self.waiting if expired(piece)]
-        if old:
-            gone += old
-            self.waiting = deque(piece for piece in self.waiting if piece not in old)
-            self.events -= sum(piece.count for piece in old)
-            self.size -= sum(piece.size for piece in old)
+            batch.pieces = [piece for piece in batch.pieces if stays(piece)]
+        self.retries = [batch for batch in self.retries if batch.pieces]
+        from_waiting = len(gone)
+        waiting = deque(piece for piece in self.waiting if stays(piece))
+        if len(gone) > from_waiting:
+            self.waiting = waiting
+            self.events -= sum(piece.count for piece in gone[from_waiting:])
+            self.size -= sum(piece.size for piece in gone[from_waiting:])
         return gone
 
     def unacked(self) -> Iterator[Piece]:

@@ -21,12 +21,15 @@ class News:
     Args:
         connector: its name.
         expire_after: s until its events expire.
+
+    Attributes:
+        warned: how many of the warnings of this outage have been given; kept over a restart.
     """
 
     def __init__(self, connector: str, expire_after: float) -> None:
         self._log = structlog.get_logger().bind(connector=connector)
         self._steps = sorted({min(FIRST_WARNING, expire_after / 4), *(part * expire_after for part in WARNINGS)})
-        self._warned = 0
+        self.warned = 0
         self._told: set[str] = set()
         self._tell_again = time.monotonic() + SETTLE
 
@@ -34,7 +37,7 @@ class News:
         """The connector recovered, fails, or is held by a fault of its set-up; silent when it goes on as before."""
         if after.working:
             if not before.working:
-                self._warned = 0
+                self.warned = 0
                 self._log.info("connector.recovered", failed_for=round(now - (before.failing_since or now), 1))
         elif after.fault and after.fault != before.fault:
             remedy = "check write key, region and endpoint; a replaced key file is used at once"
@@ -49,8 +52,8 @@ class News:
     def still_failing(self, failed_for: float, first_loss_in: float | None, why: str | None) -> None:
         """Told after an hour, half and nine tenths of the time to the first loss, once each."""
         due = sum(failed_for >= step for step in self._steps)
-        if due > self._warned:
-            self._warned = due
+        if due > self.warned:
+            self.warned = due
             loss = None if first_loss_in is None else round(first_loss_in)
             self._log.warning("connector.still_failing", why=why, failed_for=round(failed_for), first_loss_in=loss)
 

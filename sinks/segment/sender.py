@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
+from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
 from currents_segment.sinks.segment.driver import Driver, Slot, Watch
@@ -15,6 +16,7 @@ class Sender(threading.Thread):
 
     Attributes:
         lock: held whenever lanes, health or ledgers are read or moved; never while waiting.
+        clock: of this process.
         drivers: by connector.
         slots: the sink slots of this process, as they attach.
         bug: what ended the sender; the slots raise it, so that the process dies and resumes from the last commit.
@@ -25,12 +27,13 @@ class Sender(threading.Thread):
         connectors: Mapping[str, Connector],
         *,
         gate: Gate,
-        clock: Callable[[], float],
+        clock: Clock,
         watch: Watch,
         stopping: Callable[[], bool],
     ) -> None:
         super().__init__(name="sender", daemon=True)
         self.lock = threading.RLock()
+        self.clock = clock
         self.bug: BaseException | None = None
         self.slots: dict[int, Slot] = {}
         self._stopping = stopping

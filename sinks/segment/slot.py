@@ -21,11 +21,9 @@ from currents_segment.sinks.segment.batch import Piece, drop
 from currents_segment.sinks.segment.dead import Dead
 from currents_segment.sinks.segment.lane import Lane
 from currents_segment.sinks.segment.sender import Sender
+from currents_segment.sinks.segment.state import NOTHING, VERSION, State, migrated
 
-VERSION = 1  # of the state below
-
-State = dict[str, Any]
-"""`version`; `lanes` {connector: pieces}; `dead`; `health` {connector: (failing_since, last_ok, asked_until)}; `ledger` {connector: counts}."""
+__all__ = ["SinkSlot", "State"]
 
 
 class _Partial:
@@ -49,17 +47,14 @@ class SinkSlot:
     """
 
     def __init__(self, number: int, state: State | None, *, gate: Gate, sender: Sender, keeper: Keeper) -> None:
-        if state is not None and state["version"] != VERSION:
-            raise RuntimeError(
-                f"the recovery store holds version {state['version']} of a slot's state; this program knows version {VERSION}"
-            )
-        state = state or {"lanes": {}, "dead": (), "health": {}, "ledger": {}}
+        state = NOTHING if state is None else migrated(state)
         self.number = number
         self.accounts = {name: Account.restore(counts) for name, counts in state["ledger"].items()}
         self.restored: dict[str, dict[str, int]] = state["ledger"]
         self.dead = [Dead.restore(one) for one in state["dead"]]
         self._committed = len(self.dead)  # the state is committed, so these may be written
         self._burying = 0
+        self._kept: dict[Piece | Dead, tuple[Any, ...]] = {}  # as of the last snapshot: while nothing moves, nothing is packed again
         self._partial: dict[tuple[str, int], _Partial] = {}
         self._next_seq: dict[str, int] = {}
         self._gate, self._sender, self._keeper = gate, sender, keeper
@@ -70,12 +65,13 @@ class SinkSlot:
 
     def _attach(self, state: State) -> dict[str, Any]:
         """Put what was held back into lanes; what belongs to a connector that is not configured now is kept as it is."""
-        parked: dict[str, Any] = {"lanes": {}, "health": {}}
+        parked: dict[str, Any] = {"lanes": {}, "health": {}, "warned": {}}
         for name, (failing_since, last_ok, asked_until) in state["health"].items():
+            warned = state["warned"].get(name, 0)
             if name in self._sender.drivers:
-                self._sender.drivers[name].restore(Health(failing_since=failing_since, last_ok=last_ok, wait_until=asked_until))
+                self._sender.drivers[name].restore(Health(failing_since=failing_since, last_ok=last_ok, wait_until=asked_until), warned)
             else:
-                parked["health"][name] = (failing_since, last_ok, asked_until)
+                parked["health"][name], parked["warned"][name] = (failing_since, last_ok, asked_until), warned
         for name, pieces in state["lanes"].items():
             if name in self._sender.drivers:
                 restored = [Piece.restore(piece) for piece in pieces]
@@ -85,8 +81,7 @@ class SinkSlot:
                 structlog.get_logger().warning(
                     "connector.not_configured", connector=name, slot=self.number, held=sum(len(piece[1]) // 4 for piece in pieces)
                 )
-        for one in self.dead:  # they hold credit until they are written
-            self._gate.arrived(self.number, one.connector, 0, one.held, one.size)
+        self._admit(self.dead)
         return parked
 
     def accept(self, items: Iterable[AtSink]) -> None:
@@ -138,7 +133,7 @@ class SinkSlot:
             positions = np.frombuffer(b"".join(drops), np.uint32)
             duplicates = len(positions)
             piece = drop(piece, positions)
-        now = time.time()
+        now = self._sender.clock.wall()
         letters = [Dead(name, letter.outcome, letter, None, "", 0, now) for letter in messages.letters]
         with self._sender.lock:
             account = self.accounts.setdefault(name, Account())
@@ -148,13 +143,18 @@ class SinkSlot:
             self._sender.drivers[name].unknown.update(messages.unknown)
             self.dead += letters
             self._hold(name, [piece] if piece.count else [], emitted=chunk.emitted)
-            for letter in letters:
-                self._gate.arrived(self.number, name, 0, letter.held, letter.size)
+            self._admit(letters)
 
     def _hold(self, connector: str, pieces: list[Piece], *, emitted: int) -> None:
         lane = self._sender.drivers[connector].lanes.setdefault(self.number, Lane(self.number))
         lane.add(pieces, time.monotonic())
         self._gate.arrived(self.number, connector, emitted, sum(piece.count for piece in pieces), sum(piece.size for piece in pieces))
+
+    def _admit(self, dead: Iterable[Dead]) -> None:
+        """These hold credit until they are written."""
+        for one in dead:
+            self._gate.arrived(self.number, one.connector, 0, one.held, one.size)
+            self._gate.died(self.number, one.connector, one.held, one.size)
 
     def delivered(self, connector: str, pieces: list[Piece]) -> None:
         """These are in Segment's hands. Called under the sender's lock."""
@@ -166,6 +166,7 @@ class SinkSlot:
         """These have ended, and are to be kept as dead letters. Called under the sender's lock; the credit stays until they are written."""
         for one in dead:
             self.accounts[one.connector].end(one.outcome, one.events)
+            self._gate.died(self.number, one.connector, one.held, one.size)
         self.dead += dead
 
     def _bury_committed(self) -> None:
@@ -185,7 +186,7 @@ class SinkSlot:
             self._committed = max(0, self._committed - self._burying)
             self._burying = 0
         for one in load:
-            self._gate.released(self.number, one.connector, one.held, one.size)
+            self._gate.buried(self.number, one.connector, one.held, one.size)
 
     def in_flight(self, connector: str) -> int:
         """Messages of a connector un-acked here. Called under the sender's lock."""
@@ -205,16 +206,16 @@ class SinkSlot:
             raise RuntimeError(f"slot {self.number}: {len(self._partial)} chunks are split over an epoch boundary")
         with self._sender.lock:
             self._committed = len(self.dead)  # durable once this epoch commits, so at the next `accept`
-            lanes = {
-                name: [piece.state() for piece in driver.lanes[self.number].unacked()]
-                for name, driver in self._sender.drivers.items()
-                if self.number in driver.lanes
-            }
-            health = {name: (d.health.failing_since, d.health.last_ok, d.asked_until) for name, d in self._sender.drivers.items()}
+            drivers = self._sender.drivers.items()
+            lanes = {name: list(driver.lanes[self.number].unacked()) for name, driver in drivers if self.number in driver.lanes}
+            every: tuple[Piece | Dead, ...] = (*self.dead, *(piece for pieces in lanes.values() for piece in pieces))
+            self._kept = {one: self._kept.get(one) or one.state() for one in every}
             return {
                 "version": VERSION,
-                "lanes": lanes | self._parked["lanes"],
-                "dead": tuple(one.state() for one in self.dead),
-                "health": health | self._parked["health"],
+                "lanes": {name: [self._kept[piece] for piece in pieces] for name, pieces in lanes.items()} | self._parked["lanes"],
+                "dead": tuple(self._kept[one] for one in self.dead),
+                "health": {name: (d.health.failing_since, d.health.last_ok, d.asked_until) for name, d in drivers} | self._parked["health"],
+                "warned": {name: driver.news.warned for name, driver in drivers} | self._parked["warned"],
                 "ledger": {name: account.state() for name, account in self.accounts.items()},
+                "ahead": self._sender.clock.ahead(),
             }

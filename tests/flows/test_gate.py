@@ -36,6 +36,19 @@ def test_a_connector_that_fails_or_has_not_succeeded_gets_a_small_share():
     assert gate.opened(3, "a")
 
 
+def test_what_is_dead_leaves_the_small_share_at_once():
+    """A connector that is down for longer than its events live reads on while their letters are written, up to the whole gate; then it waits for them."""
+    gate = gate_of(working=False)
+    for _ in range(4):
+        assert gate.opened(3, "a")
+        gate.arrived(3, "a", 0, 200, 2_000)
+        assert not gate.opened(3, "a")
+        gate.died(3, "a", 200, 2_000)
+    assert not gate.opened(3, "a")
+    gate.buried(3, "a", 200, 2_000)
+    assert gate.opened(3, "a")
+
+
 def test_one_connectors_gate_is_never_anothers():
     """Nor is a slot's another slot's."""
     gate = gate_of()

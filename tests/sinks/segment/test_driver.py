@@ -1,6 +1,9 @@
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 import structlog
-from tests.sinks.segment.world import chunk, until, world
+from tests.sinks.segment.world import PATIENCE, chunk, until, world
 
 HOURS = 3600.0
 
@@ -175,6 +178,35 @@ def test_a_restart_does_not_start_the_time_to_expiry_again(tmp_path):
         assert since == again.driver.health.failing_since
 
 
+@pytest.mark.parametrize("hours", [-60, -1, 1, 60])
+def test_a_step_of_the_wall_clock_neither_expires_nor_holds_up_anything(tmp_path, hours):
+    """48 h are counted in seconds that pass, and waits too."""
+    with world(tmp_path) as one:
+        down(one)
+        start = one.now
+        one.epoch(chunk("a", arrival=start))
+        failing(one)
+        one.stepped = hours * HOURS
+        one.now = start + 48 * HOURS - 120
+        sent = one.driver.results["503"]
+        until(lambda: one.driver.results["503"] > sent)
+        assert {} == one.counts
+        one.now = start + 48 * HOURS + 120
+        until(lambda: one.counts == {"expired": 1})
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_what_is_sent_bears_the_time_of_the_wall_clock(tmp_path, hours):
+    """Segment moves every event by what `sentAt` is wrong, so it must not be the time of a process that was started before its machine's clock was put right."""
+    with world(tmp_path) as one:
+        one.stepped = hours * HOURS
+        one.epoch(chunk("a"))
+        until(lambda: one.counts == {"delivered": 1})
+        [kept] = one.double.view("shop")
+        moved = datetime.fromisoformat(kept["timestamp"]) - datetime(2026, 1, 1, tzinfo=UTC)
+        assert -hours * HOURS == pytest.approx(moved.total_seconds(), abs=60)
+
+
 def test_a_batch_that_fails_alone_has_a_clock_of_its_own_and_holds_nobody_up(tmp_path):
     """While others succeed the connector works; the batch is tried with its own backoff, then expires."""
     with world(tmp_path) as one:
@@ -198,6 +230,22 @@ def test_a_stop_starts_no_new_request(tmp_path):
         state = one.epoch(chunk("a"))
         assert 1 == len(state["lanes"]["shop"])
         assert [] == one.requests
+
+
+def test_an_end_that_comes_together_with_news_is_not_forgotten(tmp_path):
+    """Otherwise the end of the process would wait for its sender in vain."""
+
+    async def story(driver):
+        running = asyncio.create_task(driver.run(lambda: True))
+        while not driver.wake._waiters:
+            await asyncio.sleep(0)
+        driver.wake.set()
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=PATIENCE)
+        assert done
+
+    with world(tmp_path, threads=False) as one:
+        asyncio.run(story(one.driver))
 
 
 @pytest.mark.parametrize(

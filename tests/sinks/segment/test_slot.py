@@ -111,9 +111,3 @@ def test_what_belongs_to_a_connector_that_is_not_configured_is_kept_as_it_is(tmp
         assert renamed["lanes"] == kept["lanes"]
         assert renamed["ledger"] == kept["ledger"]
         assert 2 == other.slot.in_flight("gone")
-
-
-def test_a_state_of_another_version_is_refused(tmp_path):
-    """What is read wrongly would be lost."""
-    with pytest.raises(RuntimeError, match="version 2"), world(tmp_path, {"version": 2}, threads=False):
-        pass

@@ -8,6 +8,7 @@ import numpy as np
 
 from currents_segment.codecs.chunk import Letter, Messages, Origin
 from currents_segment.codecs.outcome import Outcome
+from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Chunk, Tick, Verdict
@@ -58,12 +59,13 @@ class World:
     """Everything of one process but Bytewax.
 
     Attributes:
-        now: the clock, seconds since the epoch; it runs, and tests move it.
+        now: the time, seconds since the epoch; it runs, and tests move it.
+        stepped: by how many seconds the wall clock was set wrong.
     """
 
     def __init__(self, double, url, folder, state=None, **settings):
         self.double, self.folder = double, folder
-        self.offset = 0.0
+        self.offset = self.stepped = 0.0
         self.stopping = False
         self.gate = Gate(events=2_000, size=1_000_000)
         key = folder / "key"
@@ -73,7 +75,8 @@ class World:
             write_key=f"file:{key}", region="us", events=["*"], start="earliest", endpoint=f"{url}/v1/batch", **settings
         )
         self.connector._name, self.connector._workspace = "shop", "workspace"
-        self.sender = Sender({"shop": self.connector}, gate=self.gate, clock=lambda: self.now, watch=self, stopping=lambda: self.stopping)
+        self.clock = Clock(lambda: self.now, lambda: self.now + self.stepped)
+        self.sender = Sender({"shop": self.connector}, gate=self.gate, clock=self.clock, watch=self, stopping=lambda: self.stopping)
         self.keeper = Keeper(DeadLetters(str(folder / "dead-letters")), {"shop": "workspace"})
         self.requests, self.batches = [], []
         self.tick = 0

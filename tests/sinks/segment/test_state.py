@@ -1,0 +1,61 @@
+import pickle
+
+import pytest
+from tests.sinks.segment.world import chunk, until, world
+
+from currents_segment.flows.errors import UserError
+from currents_segment.sinks.segment.batch import unpack
+from currents_segment.sinks.segment.state import VERSION, migrated
+
+HOUR = 3600.0
+
+
+def plain(state):
+    """What version 1 would have kept: bodies as they are, no word of the clock or of warnings."""
+    lanes = {name: [(unpack(bodies), *rest) for bodies, *rest in pieces] for name, pieces in state["lanes"].items()}
+    dead = tuple((*one[:3], (*one[3][:3], unpack(one[3][3]), *one[3][4:]), *one[4:]) for one in state["dead"])
+    kept = {name: value for name, value in state.items() if name not in {"ahead", "warned"}}
+    return pickle.loads(pickle.dumps(kept | {"version": 1, "lanes": lanes, "dead": dead}))
+
+
+def test_an_older_state_is_gone_on_with(tmp_path):
+    """What version 1 left un-acked is delivered, and its dead letters are written."""
+    with world(tmp_path, threads=False) as one:
+        state = plain(one.epoch(chunk("a", "b", letters=["x"])))
+        assert b'"messageId":"a"' in state["lanes"]["shop"][0][0]
+    with world(tmp_path, state) as again:
+        until(lambda: again.counts == {"delivered": 2, "rejected/no_identity": 1})
+        again.settle()
+        assert ["a", "b"] == again.delivered()
+        assert ["x"] == [letter.id for letter in again.letters()]
+
+
+def test_a_newer_state_is_refused():
+    """What is read wrongly would be lost."""
+    with pytest.raises(UserError, match=f"version {VERSION + 1}"):
+        migrated({"version": VERSION + 1})
+
+
+def test_bodies_are_kept_packed(tmp_path):
+    """What is held while nothing can be delivered is written again in every epoch: it takes a fraction of its size, and no processor time while nothing moves."""
+    with world(tmp_path, threads=False) as one:
+        state = one.epoch(chunk(*(f"message-{number}" for number in range(500))))
+        [(bodies, *_)] = state["lanes"]["shop"]
+        assert len(bodies) * 5 < len(unpack(bodies))
+        assert bodies is one.epoch()["lanes"]["shop"][0][0]
+
+
+@pytest.mark.parametrize("stepped", [-30 * HOUR, 30 * HOUR])
+def test_a_step_of_the_wall_clock_is_no_time_of_failing_over_a_restart_either(tmp_path, stepped):
+    """The next process begins with the wall clock as it is; what the last one has counted moves along with it."""
+    with world(tmp_path) as one:
+        one.double.script({"do": "status", "status": 503})
+        one.epoch(chunk("a", arrival=one.now))
+        until(lambda: not one.driver.health.working and one.driver.flying == 0)
+        one.now += 10 * HOUR
+        one.stepped = stepped
+        state = pickle.loads(pickle.dumps(one.epoch()))
+        failing = one.now - one.driver.health.failing_since
+    with world(tmp_path, state, threads=False) as again:
+        again.now += 10 * HOUR + stepped
+        assert failing == pytest.approx(again.now - again.driver.health.failing_since, abs=60)
