@@ -4,6 +4,9 @@ import uuid
 
 import fastavro
 import pytest
+from confluent_kafka.schema_registry import header_schema_id_serializer, prefix_schema_id_serializer
+from confluent_kafka.schema_registry.serde import SchemaId
+from confluent_kafka.serialization import MessageField, SerializationContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,3 +176,12 @@ def test_a_fingerprint_is_the_specifications(make):
     assert fingerprint(json.dumps(schema)) != fingerprint(PLAIN)
     with pytest.raises(SchemaError):
         fingerprint("[]")
+
+
+def test_what_confluents_own_serializers_write_is_told():
+    """An id in front, and a GUID in the header, by the functions of its client."""
+    context = SerializationContext("topic", MessageField.VALUE, [("other", b"x")])
+    value = prefix_schema_id_serializer(b"datum", context, SchemaId("AVRO", 7))
+    assert Frame(Framing.CONFLUENT, 7, 5) == Framer().of(value, context.headers)
+    value = header_schema_id_serializer(b"datum", context, SchemaId("AVRO", None, str(GUID)))
+    assert Frame(Framing.CONFLUENT, str(GUID), 0) == Framer().of(value, context.headers)
