@@ -1,15 +1,18 @@
 # make demo: watch the main job run.  make test: all checks and tests.  make help: the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit lock clean
+.PHONY: help demo test lint unit torture lock clean
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+SEEDS ?= 1 2 3
+ROUNDS ?= 12
 
 help:
 	@echo 'make demo   about 100,000 events from Avro files to a double of Segment, and the proof that all arrived'
 	@echo 'make test   lint, types, unit tests and system tests with real processes'
 	@echo 'make lint   ruff and mypy only'
 	@echo 'make unit   the tests that start no processes'
+	@echo 'make torture  crashes and faults by chance, and an oracle: SEEDS="1 2 3" ROUNDS=12 PROCESSES= SOURCE= (empty: 1 to 3 by chance, folder)'
 	@echo 'make lock   resolve the dependencies again (needs uv)'
 	@echo 'make clean  remove what these commands made'
 
@@ -43,10 +46,13 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/python -m pytest -q --ignore=tests/system
+	$(BIN)/python -m pytest -q --ignore=tests/system --ignore=tests/oracle
 
 test: lint
 	$(BIN)/python -m pytest -q
+
+torture: .venv/test.stamp
+	@$(BIN)/python -m tests.oracle --seeds $(SEEDS) --rounds $(ROUNDS) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(SOURCE),--source $(SOURCE))
 
 lock:
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build pyproject.toml -o requirements.lock

@@ -61,11 +61,26 @@ class Double:
         """Requests by what became of them."""
         return Counter(self.summary(source)["requests"])
 
-    def requests(self, source: str) -> list[dict[str, Any]]:
-        """The last requests of a source, oldest first."""
-        found: list[dict[str, Any]] = self._client.get("/requests", params={"source": source}).raise_for_status().json()
+    def requests(self, source: str | None = None, **more: str) -> list[dict[str, Any]]:
+        """The last requests of a source or of all, oldest first; `ids="1"` for the messageIds in each."""
+        found: list[dict[str, Any]] = (
+            self._client.get("/requests", params={**({"source": source} if source else {}), **more}).raise_for_status().json()
+        )
         return found
 
-    def view(self) -> bytes:
-        """What Segment would keep, in order of arrival, JSON lines."""
-        return self._client.get("/view").raise_for_status().content
+    def strikes(self) -> dict[str, int]:
+        """How often each fault in force has struck, by name."""
+        return {fault["name"]: fault["strikes"] for fault in self._client.get("/faults").raise_for_status().json()}
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    def send(self, number: int) -> None:
+        """A signal to its process."""
+        self._process.send_signal(number)
+
+    def view(self, source: str | None = None) -> bytes:
+        """What Segment would keep of a source or of all, in order of arrival, JSON lines."""
+        return self._client.get("/view", params={"source": source} if source else {}).raise_for_status().content

@@ -1,0 +1,143 @@
+"""One torture: a schedule carried out against the real command line, and the verdict on what came of it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from tests.oracle import faults
+from tests.oracle.inputs import poisoned
+from tests.oracle.letters import books
+from tests.oracle.schedule import Round, schedule
+from tests.oracle.sources import opener
+from tests.oracle.truth import expected
+from tests.oracle.verdict import Verdict, judge, seen
+from tests.oracle.world import EXPIRY, HOUR, Journal, Outage, World
+
+LAST: Final = 180.0  # s for the last run to get to the end of everything
+ROLLING: Final = 60.0  # s in which an event expires after its time
+FEW: Final = 10.0  # s: a wait for something that need not come
+
+Tell = Callable[[str], None]
+
+
+def torture(home: Path, seed: int, *, rounds: int, processes: int | None, source: str, tell: Tell) -> tuple[Verdict, Journal]:
+    """Carry out the schedule of a seed in a folder of its own."""
+    open_source = opener(source)
+    random = Random(seed)
+    world = World(home, Random(random.random()), open_source)
+    try:
+        disks = [name for name, place in (("letters", world.kept), ("state", world.state)) if not place.why_not]
+        if not disks:
+            tell(f"seed {seed}: no full disks: this machine does not let us mount a file system ({world.state.why_not})")
+        damages = next(iter(world.sources.values())).damages
+        plan = list(schedule(Random(random.random()), rounds, processes=processes, damages=damages, disks=disks))
+        chance = Random(random.random())
+        for number, one in enumerate(plan, start=1):
+            tell(f"seed {seed} round {number}/{rounds}: {one}")
+            play(world, one, chance)
+        last = processes or chance.randint(1, 3)
+        world.finish(last, LAST)
+        return verdict(world, last), world.journal
+    finally:
+        world.close()
+
+
+def play(world: World, one: Round, random: Random) -> None:
+    """One round."""
+    for act in one.before:
+        _do(world, act)
+    for workspace in world.sources:
+        world.put(workspace, size=random.randint(20, 200))
+    if random.random() < 0.5:
+        world.put("acme", size=30, what="new", change=lambda lot: poisoned(lot, random), only="Email")
+    world.configure({name: world.way(way) for name, way in one.ways.items()})
+    for way in one.ways.values():
+        world.journal.count(f"endpoint: {way}")
+    if one.outage:
+        world.start(one.processes)
+        outlast(world, one, random)
+    else:
+        world.start(one.processes)
+    if not one.early:
+        world.started()
+    for pause, act in one.acts:
+        time.sleep(pause)
+        if not world.run.running():
+            break
+        _do(world, act)
+    wanted = world.double.answers().total() + one.requests
+    world.wait(lambda: world.double.answers().total() >= wanted or not world.run.running(), FEW)
+    if world.run.running():
+        if one.ending in {"SIGTERM", "Ctrl-C"}:
+            world.started()
+        faults.end(world, one.ending, random)
+    else:
+        world.died()
+    world.met()
+
+
+def _do(world: World, act: faults.Act) -> None:
+    if act.do(world):
+        world.journal.count(act.kind)
+
+
+def outlast(world: World, one: Round, random: Random) -> None:
+    """One connector is down for 47 h, and loses nothing; or for more than 48 h, and what its time is over for expires within a minute. Once it is killed meanwhile."""
+    world.poison(one.down, refused=False)  # an endpoint that refuses an event is not down
+    fault = world.double.fault(do="status", status=503, source=one.down)
+    outage = Outage(one.down, world.now())
+    world.journal.outages.append(outage)
+    world.put(next(each.workspace for each in world.connectors if each.name == one.down), size=200)
+    tried = _tried(world, one.down)
+    if random.random() < 0.5:
+        world.set_clock(world.base + 20 * HOUR)
+        faults.end(world, "kill all", random)
+        world.start(one.processes)
+        tried = tried and _tried(world, one.down)
+    hours = 47 * HOUR if one.outage == "47 h" else EXPIRY + 120
+    world.base = outage.begun + hours - time.time()
+    world.set_clock(world.base)
+    tried = tried and _tried(world, one.down)
+    if one.outage == "49 h" and tried:
+        outage.jumped = world.now()
+        if not world.wait(lambda: not due(world, outage), ROLLING):
+            world.journal.late += len(due(world, outage))
+    world.double.clear(name=fault)
+    world.poison(one.down, refused=True)
+    outage.ended, outage.over = world.now(), time.time()
+    world.journal.count(f"outage of {one.outage}")
+
+
+def _tried(world: World, connector: str) -> bool:
+    """Wait until an attempt has failed from now on."""
+    before = world.double.answers(connector)["503"]
+    return world.wait(lambda: world.double.answers(connector)["503"] > before, ROLLING)
+
+
+def due(world: World, outage: Outage) -> set[str]:
+    """Events that should have expired in an outage by now, and are neither delivered nor letters."""
+    connector = next(each for each in world.connectors if each.name == outage.connector)
+    wanted = expected(connector, world.facts[connector.workspace])
+    letters = {letter.id for letter in world.letters() if letter.connector == connector.name}
+    told = {message for request in world.double.requests(connector.name, ids="1") if request["acknowledged"] for message in request["ids"]}
+    over = world.now() - EXPIRY
+    return {name for name, came in wanted.arrivals.items() if max(came) < over} - letters - told
+
+
+def verdict(world: World, processes: int) -> Verdict:
+    """What is to be said of everything that happened in a world."""
+    total, letters, ledgers = Verdict(), world.letters(), books(world.state.path, processes)
+    for connector in world.connectors:
+        what = seen(world.double, letters, ledgers, connector.name)
+        total += judge(connector, expected(connector, world.facts[connector.workspace]), what, world.journal)
+    known = {connector.name for connector in world.connectors}
+    for letter in letters:
+        if letter.connector not in known:
+            total.wrong("spurious", f"a letter of {letter.connector}")
+    if world.journal.unbalanced:
+        total.wrong("unbalanced", "ledgers on the way", world.journal.unbalanced)
+    if world.journal.late:
+        total.wrong("expired_late", "events had not expired a minute after their time", world.journal.late)
+    return total
