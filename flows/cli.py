@@ -8,6 +8,8 @@ from currents_segment.flows.commands.catalogue import catalogue
 from currents_segment.flows.commands.check import check
 from currents_segment.flows.commands.compare import compare
 from currents_segment.flows.commands.config import schema
+from currents_segment.flows.commands.connectors import connectors_list
+from currents_segment.flows.commands.connectors_rewind import connectors_rewind
 from currents_segment.flows.commands.dead_letters import dead_letters_list, dead_letters_show
 from currents_segment.flows.commands.dead_letters_count import dead_letters_count
 from currents_segment.flows.commands.dead_letters_drop import dead_letters_drop
@@ -49,6 +51,11 @@ dead_letters.command("count")(dead_letters_count)
 dead_letters.command("replay")(dead_letters_replay)
 dead_letters.command("drop")(dead_letters_drop)
 app.add_typer(dead_letters, name="dead-letters")
+
+connectors = group("The connectors: where each stands in its log, and how to set one back.")
+connectors.command("list")(connectors_list)
+connectors.command("rewind")(connectors_rewind)
+app.add_typer(connectors, name="connectors")
 
 app.command("explain")(explain)
 app.command("transcode")(transcode)

@@ -181,6 +181,21 @@ def _attached(connection: sqlite3.Connection, files: Sequence[Path]) -> Committe
     return Committed(connection, names)
 
 
+def mend(state: Path) -> None:
+    """Undo a change that was cut short, as whoever opens the files for writing does. The caller holds the state's lock.
+
+    Raises:
+        UnreadableError: they cannot be written.
+    """
+    try:
+        for file in parts(state):
+            if file.with_name(f"{file.name}-journal").exists():
+                with closing(sqlite3.connect(file, isolation_level=None)) as part:
+                    part.execute("pragma journal_mode = wal")
+    except sqlite3.Error as error:
+        raise UnreadableError(str(error)) from error
+
+
 def change(state: Path, step: str, rows: Mapping[str, Any]) -> None:
     """Give keys of a step another committed state: all of them or none, whatever happens meanwhile. The caller holds the state's lock.
 

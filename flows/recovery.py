@@ -6,7 +6,7 @@ from typing import Final, TextIO
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-from currents_segment.flows.committed import POSITIONS, DamageError, UnreadableError, committed, parts
+from currents_segment.flows.committed import POSITIONS, SLOTS, DamageError, UnreadableError, committed, mend, parts
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.lock import hold
 
@@ -41,20 +41,26 @@ def way_out(state: Path, damage: str) -> tuple[str, str]:
 
 
 def check(state: Path) -> None:
-    """Look before the flow starts whether this program can go on from the store; changes nothing. In a cluster of machines only process 0 has one.
+    """Look before the flow starts whether this program can go on from the store. In a cluster of machines only process 0 has one.
+
+    It changes nothing, but undoes a change that was cut short. The caller holds the lock.
 
     Raises:
         UserError: it was written by a newer version, or cannot be read.
     """
     from currents_segment.flows import source  # noqa: PLC0415 - who only locks or looks needs neither
+    from currents_segment.sinks.segment import state as held  # noqa: PLC0415
 
     if not parts(state):
         return
     try:
+        mend(state)
         with committed(state) as found:
             for kept in found.rows(POSITIONS).values():
                 source.migrated(kept)
-    except UnreadableError:  # the flow meets it too: a full disk, an edit that was cut short and is undone as it opens the files
+            for kept in found.rows(SLOTS).values():
+                held.migrated(kept)
+    except UnreadableError:  # the flow meets it too: a full disk, a folder of somebody else's
         return
     except DamageError as error:
         why, then = way_out(state, str(error))

@@ -1,19 +1,18 @@
 """What lies in a bucket and what a first start would send: for `check`, without reading an object."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from currents_segment.flows.bucket.layout import HOUR, TYPE, Object, event_type, layout
-from currents_segment.flows.bucket.listing import Folders, find_folders, loose_objects, typed_objects, types_read
+from currents_segment.flows.bucket.inventory import every_object
+from currents_segment.flows.bucket.layout import HOUR, TYPE, event_type, layout
+from currents_segment.flows.bucket.listing import find_folders, types_read
 from currents_segment.flows.bucket.position import begin
 from currents_segment.flows.bucket.store import FAULTS, Storage
 from currents_segment.flows.errors import UserError
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
     from currents_segment.flows.config import Source
 
 
@@ -68,7 +67,7 @@ def survey(
     try:
         store = storage.open()
         folders = find_folders(store, reads)
-        for item in _objects(store, folders, reads):
+        for item in every_object(store, folders, reads):
             types[event_type(item.key)] += 1
             layouts[layout(item.key)] += 1
             total, size = total + 1, size + item.size
@@ -91,13 +90,3 @@ def survey(
         layouts=dict(layouts),
         loose=types[""],
     )
-
-
-def _objects(store: "ObjectStore", folders: Folders, reads: Callable[[str], bool]) -> Iterator[Object]:
-    yield from folders.found
-    for folder in folders.typed:
-        for batch, _ in typed_objects(store, folder, 0):
-            yield from batch
-    for folder in folders.loose:
-        for batch, _ in loose_objects(store, folder, reads):
-            yield from batch

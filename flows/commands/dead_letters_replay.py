@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from currents_segment.flows.replay import Judge, Plan
     from currents_segment.flows.replay_send import Result
 
+LOCK: Final = ".replay.lock"  # in a folder of dead letters; names that begin with a dot are no letters
 NAMED: Final = 20  # refused letters that are named; `list --not-replayed` shows the others
 TERMINAL_EVERY: Final = 0.2  # s between two looks of a person at the progress
 LOG_EVERY: Final = 10.0  # s between two lines where nobody looks
@@ -79,24 +81,45 @@ def dead_letters_replay(  # noqa: PLR0917 - typer makes options of them
     if connector is not None and connector not in settings.connectors:
         raise UserError(f"--connector: {connector!r} is not in {config}; it has {', '.join(settings.connectors)}")
     judges = _judges(settings, _schema(schema, reason, ids))
-    reading = Reading(settings.dead_letters, which)
-    if not reading.whole:
-        reading.tell()
-        raise FailedError("marks of what was sent cannot be read, as named above, so nothing is sent; mend or remove them")
-    plan = Plan()
+    with ExitStack() as held:
+        if yes:
+            held.enter_context(_held(settings.dead_letters))  # before the marks are read
+        reading = Reading(settings.dead_letters, which)
+        if not reading.whole:
+            reading.tell()
+            raise FailedError("marks of what was sent cannot be read, as named above, so nothing is sent; mend or remove them")
+        plan = Plan()
+        try:
+            for _ in cases(reading, judges, reading.marks, plan):
+                pass
+            _tell(plan, "to send" if yes else "would be sent")
+            if not yes:
+                typer.echo("nothing was sent; --yes sends it" if plan.letters else "nothing is to be sent")
+                reading.end()
+                return
+            result, stopped = _send(settings, reading, judges, plan, limit) if plan.letters else (None, False)
+        except KeyboardInterrupt:  # outside of the sending, or the second one
+            typer.echo("interrupted; type the same again to go on", err=True)
+            raise typer.Exit(130) from None
+        _end(plan, result, reading, stopped=stopped)
+
+
+def _held(place: str) -> AbstractContextManager[object]:
+    """One replay of a folder at a time. Buckets, and machines that share a folder, have no lock."""
+    from currents_segment.flows.lock import hold  # noqa: PLC0415
+    from currents_segment.sinks.dead_letters import local  # noqa: PLC0415
+
+    folder = local(place)
+    if folder is None or not folder.is_dir():
+        return nullcontext()
     try:
-        for _ in cases(reading, judges, reading.marks, plan):
-            pass
-        _tell(plan, "to send" if yes else "would be sent")
-        if not yes:
-            typer.echo("nothing was sent; --yes sends it" if plan.letters else "nothing is to be sent")
-            reading.end()
-            return
-        result, stopped = _send(settings, reading, judges, plan, limit) if plan.letters else (None, False)
-    except KeyboardInterrupt:  # outside of the sending, or the second one
-        typer.echo("interrupted; type the same again to go on", err=True)
-        raise typer.Exit(130) from None
-    _end(plan, result, reading, stopped=stopped)
+        return hold(
+            folder / LOCK, "two replays at once would both send what neither has marked yet: wait for its end, and type the same again"
+        )
+    except OSError as error:
+        raise FailedError(
+            f"nothing was sent, because what is sent could not be marked: {folder}: {error.strerror}; make it writable"
+        ) from error
 
 
 def _send(settings: "Config", reading: Reading, judges: "dict[str, Judge]", plan: "Plan", patience: float) -> "tuple[Result, bool]":

@@ -44,8 +44,8 @@ def scope(
     return Scope(
         connector=connector,
         reason=_known(reason),
-        since=_moment("--since", since, now),
-        until=_moment("--until", until, now),
+        since=None if since is None else moment("--since", since, now),
+        until=None if until is None else moment("--until", until, now),
         ids=frozenset(ids) if ids else None,
     )
 
@@ -162,16 +162,15 @@ def _known(reason: str | None) -> str | None:
     return reason
 
 
-def _moment(option: str, text: str | None, now: float) -> float | None:
-    """Seconds since the epoch of a time, a day (UTC) or an age."""
-    if text is None:
-        return None
+def moment(option: str, text: str, now: float, *, words: tuple[str, ...] = ()) -> float:
+    """Seconds since the epoch of a time, a day (UTC) or an age; `words` are what else the option takes."""
     from currents_segment.flows.config.quantities import DURATION_PATTERN, duration  # noqa: PLC0415
 
     if re.match(DURATION_PATTERN, text):
         return now - duration(text)
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        raise UserError(f"{option}: {text!r} is neither a time (2026-01-31T08:00:00Z), nor a day (2026-01-31), nor an age (2h)") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        kinds = (*words, "a time (2026-01-31T08:00:00Z)", "a day (2026-01-31)", "an age (2h)")
+        raise UserError(f"{option}: {text!r} is neither {', nor '.join(kinds)}") from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -34,10 +34,15 @@ class Place(Protocol):
 
 def opened(place: str) -> Place:
     """The place that a path, a `file://` URL or a bucket URL (`s3://`, `gs://`, `az://`) names; nothing is touched or asked yet."""
-    parts = urlsplit(place)
+    return Bucket(place) if (folder := local(place)) is None else Folder(folder)
+
+
+def local(place: str) -> Path | None:
+    """The folder that a path or `file://` URL names; None for a bucket."""
     if "://" not in place:
-        return Folder(Path(place))
-    return Folder(Path(unquote(parts.path))) if parts.scheme == "file" else Bucket(place)
+        return Path(place)
+    parts = urlsplit(place)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 class Folder:

@@ -1,6 +1,8 @@
 import pytest
+from tests.flows.stores import made, slots
 
 from currents_segment.flows import committed, recovery
+from currents_segment.flows.committed import POSITIONS, SLOTS, parts
 from currents_segment.flows.errors import UserError
 
 
@@ -40,3 +42,36 @@ def test_a_damaged_store_is_told_apart_from_a_whole_one(tmp_path):
     assert "2 of its 3 files are there" == committed.damage(tmp_path)
     first.write_bytes(whole)
     assert committed.damage(tmp_path) is None
+
+
+@pytest.mark.parametrize(("step", "what"), [(POSITIONS, "positions"), (SLOTS, "a slot's state")])
+def test_a_state_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, step, what):
+    """Before the flow starts, and whichever of its rows is newer."""
+    rows = slots()
+    rows[step, "07", 7] |= {"version": 99}
+    state = made(tmp_path, rows)
+    before = {file: file.read_bytes() for file in (state / "recovery").iterdir()}
+    with pytest.raises(
+        UserError, match=f"{what} of version 99, this program knows version 2; use the version of currents-segment that wrote it"
+    ):
+        recovery.check(state)
+    assert before == {file: file.read_bytes() for file in (state / "recovery").iterdir()}
+
+
+def test_a_state_of_today_or_an_older_version_is_gone_on_with(tmp_path):
+    """And where there is none, a first start is nobody's mistake."""
+    recovery.check(tmp_path / "nothing")
+    recovery.check(made(tmp_path / "today", slots()))
+    recovery.check(made(tmp_path / "older", slots(version=1)))
+    recovery.store(tmp_path / "empty", first=True)
+    recovery.check(tmp_path / "empty")
+
+
+def test_a_damaged_state_is_refused_with_the_way_out(tmp_path):
+    """A restart does not help."""
+    state = made(tmp_path, slots())
+    parts(state)[0].unlink()
+    with pytest.raises(
+        UserError, match=r"is damaged \(2 of its 3 files are there\)\. Put a backup in its place; or move it away and set `start`"
+    ):
+        recovery.check(state)

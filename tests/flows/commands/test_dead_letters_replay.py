@@ -14,8 +14,9 @@ from tests.flows.replaying import KEY, SCHEMA, configured, datum, kept, letter, 
 from typer.testing import CliRunner
 
 from currents_segment.flows.commands.dead_letters import dead_letters_list
-from currents_segment.flows.commands.dead_letters_replay import dead_letters_replay
+from currents_segment.flows.commands.dead_letters_replay import LOCK, dead_letters_replay
 from currents_segment.flows.errors import FailedError, UserError
+from currents_segment.flows.lock import hold
 from currents_segment.flows.simulate.segment import Double
 from currents_segment.sinks.dead_letters import DeadLetters
 
@@ -90,6 +91,17 @@ def test_the_scope(config, double):
     _write(config, *letters(5))
     _run("replay", config, "--id", "m-1", "--id", "m-3", "--yes")
     assert {"m-1", "m-3"} == set(kept(double))
+
+
+def test_two_replays_of_one_folder(config, double):
+    """The second is refused and names the first: both would send what neither has marked. To look is allowed."""
+    _write(config, *letters(3))
+    with hold(config.parent / "dead" / LOCK, ""):
+        with pytest.raises(UserError, match=f"in use by process {os.getpid()} on .*; two replays at once would both send"):
+            _run("replay", config, "--all", "--yes")
+        assert "3 messages of 3 letters would be sent" in _run("replay", config, "--all")[0]
+    assert [] == double.requests()
+    assert "3 messages sent" in _run("replay", config, "--all", "--yes")[0]
 
 
 def test_poison_is_reported_and_stays(config, double):
