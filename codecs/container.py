@@ -11,7 +11,9 @@ from currents_segment.codecs.datums import DatumError, Datums
 from currents_segment.codecs.shape import SchemaError, Shape, parse
 from currents_segment.codecs.stream import Stream
 
-MAX_JOINED: Final = 4 << 20  # bytes: a thousand events take half a megabyte; wider ones must not pile up
+MAX_JOINED: Final = (
+    1 << 20
+)  # bytes: a thousand events take half a megabyte; of wider ones a chunk must not be larger than what a gate lets through
 
 Next = tuple[int, int]
 """The place behind some records: (block, record within it)."""
@@ -81,8 +83,9 @@ class _Joiner:
         self._held: list[_Piece] = []
 
     def pieces(self, block: Block, first: int) -> Iterator[_Piece]:
-        """The block from record `first` on, in pieces of `limit` at the most."""
-        cuts = iter([(0, 0)]) if block.count <= self._limit and not first else self._cuts(block, first)
+        """The block from record `first` on, in pieces of `limit` records or `MAX_JOINED` bytes at the most, or of one record."""
+        small = block.count <= self._limit and len(block.data) <= MAX_JOINED
+        cuts = iter([(0, 0)]) if small and not first else self._cuts(block, first)
         for (record, begin), (end, stop) in pairwise(chain(cuts, [(block.count, len(block.data))])):
             if end > record:
                 last = end == block.count
@@ -96,13 +99,18 @@ class _Joiner:
             yield 0, 0
             return
         datums = Datums(block.data, shape)
+        begin: tuple[int, int] | None = None
         for record in range(block.count):
-            if record >= first and (record - first) % self._limit == 0:
-                yield record, datums.position
+            at = record, datums.position
             try:
                 datums.skip()
             except DatumError:
+                if begin is None:
+                    yield at
                 break
+            if record >= first and (begin is None or record - begin[0] == self._limit or datums.position - begin[1] > MAX_JOINED):
+                begin = at
+                yield at
 
     def fits(self, piece: _Piece) -> bool:
         """Whether the piece can go with what is held."""

@@ -4,11 +4,13 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 
 from currents_segment.flows import status
+from currents_segment.flows.bucket import Unread
+from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Config
 from currents_segment.flows.known import Known, Window
 from currents_segment.flows.logs import BucketLogs
@@ -16,6 +18,8 @@ from currents_segment.flows.slots import Place
 from currents_segment.sinks.segment.driver import Driver
 from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.slot import SinkSlot
+
+STEPPED: Final = 5.0  # s: by so much a wall clock is set, not slewed
 
 
 class Board:
@@ -30,7 +34,7 @@ class Board:
     """
 
     def __init__(
-        self, config: Config, place: Place, sender: Sender, *, window: Window, mode: Literal["once", "follow"], clock: Callable[[], float]
+        self, config: Config, place: Place, sender: Sender, *, window: Window, mode: Literal["once", "follow"], clock: Clock
     ) -> None:
         self.phase: status.Phase = "starting"
         self.slots: list[SinkSlot] = []
@@ -38,6 +42,7 @@ class Board:
         self.logs: BucketLogs | None = None
         self.letters_error: Callable[[], str | None] = lambda: None
         self._unread: dict[str, float] = {}
+        self._ahead = 0.0
         self._config, self._place, self._sender, self._window, self._mode, self._clock = config, place, sender, window, mode, clock
         self._version = version("currents-segment")
         self._started = clock()
@@ -76,8 +81,14 @@ class Board:
         }
 
     def tell(self, document: status.Status) -> None:
-        """A log line when a connector's log begins to fail, and one when it can be read again. Called by one thread only."""
+        """A log line when a connector's log begins to fail or can be read again, and when the wall clock is set. Called by one thread only."""
         log = structlog.get_logger()
+        ahead = self._clock.ahead()
+        if abs(ahead - self._ahead) > STEPPED:
+            log.warning(
+                "clock.stepped", by=round(ahead - self._ahead), effect="none on waits and expiry: the run goes on by the time that passes"
+            )
+        self._ahead = ahead
         for name, connector in document["connectors"].items():
             error = connector["lag"]["error"]
             if error and name not in self._unread:
@@ -109,11 +120,24 @@ class Board:
         document["failing_since"], document["last_ok"] = health.failing_since, health.last_ok
         document["wait_until"] = health.wait_until if health.wait_until > now else None
         document["time_to_loss"] = driver.time_to_loss(now, document["lag"]["oldest"])
+        if document["time_to_loss"] is not None:
+            document["losses"] = [self._loss(name, driver, now, within) for within in status.HORIZONS]
         document["unknown"] = dict(driver.unknown)
         document["requests"] = dict(driver.results)
         document["requests_in_flight"] = driver.flying
         document["batches"] = driver.batches
         return document
+
+    def _loss(self, name: str, driver: Driver, now: float, within: float) -> status.Loss:
+        before = driver.unread_lost_by(now + within)
+        unread = Unread(0, 0, 0) if before is None or self.logs is None else self.logs.unread(name, before)
+        return {
+            "within": within,
+            "events": driver.lost_by(now + within),
+            "objects": unread.objects,
+            "bytes": unread.bytes,
+            "unread": unread.events,
+        }
 
     def _shout(self, event: str, connector: str, **fields: object) -> None:
         """Once."""

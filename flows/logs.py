@@ -5,7 +5,7 @@ from typing import Any
 
 from currents_segment.codecs.chunk import Records
 from currents_segment.flows import status
-from currents_segment.flows.bucket import CLASSES, BucketLog, Position
+from currents_segment.flows.bucket import CLASSES, BucketLog, Position, Unread
 from currents_segment.flows.config import Config
 from currents_segment.flows.slots import Unit
 
@@ -70,6 +70,12 @@ class BucketLogs:
             "listed_at": None if None in listed else min((at for at in listed if at is not None), default=None),
             "error": next((log.error for log in mine if log.error), None),
         }
+
+    def unread(self, connector: str, before: float) -> Unread:
+        """Of that, what came into its sources before a time."""
+        mine = [log.unread(before) for (name, _), log in self._logs.items() if name == connector]
+        events = [one.events for one in mine if one.events is not None]
+        return Unread(sum(one.objects for one in mine), sum(one.bytes for one in mine), sum(events) if len(events) == len(mine) else None)
 
     def close(self) -> None:
         """End all reading."""

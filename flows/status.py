@@ -50,6 +50,16 @@ class Restored(TypedDict):
     outcomes: dict[str, int]
 
 
+class Loss(TypedDict):
+    """What expires within a time if nothing succeeds before, of what is known now: events that were read are counted, those in the log known by their objects."""
+
+    within: float  # s from `at`
+    events: int  # read and un-acked
+    objects: int  # not read to their end
+    bytes: int  # their size
+    unread: int | None  # events in them, estimated by the objects that were read whole; None while there were none
+
+
 class Connector(TypedDict):
     """One connector as this process sees it: the ledger first, then how its endpoint and its log are doing."""
 
@@ -67,6 +77,7 @@ class Connector(TypedDict):
     last_ok: float | None  # seconds since the epoch
     wait_until: float | None  # seconds since the epoch; set while `waiting`
     time_to_loss: float | None  # s from `at` until the first event expires if nothing succeeds before
+    losses: NotRequired[list[Loss]]  # how many follow: one for each of `HORIZONS`; empty while nothing is at risk
     requests: dict[str, int]  # answers since the start of the process: "200", "503", "timeout", "dns", …
     requests_in_flight: int
     batches: int  # batches that ended since the start of the process, whatever their end
@@ -93,6 +104,9 @@ class Status(TypedDict):
     dedup: Dedup
 
 
+HORIZONS: Final = (3600.0, 6 * 3600.0, 24 * 3600.0, 48 * 3600.0)
+"""s: what to do now, in this shift, today; and, with the default `expire_after`, all that is known."""
+
 NOTHING: Final[Restored] = {"received": 0, "outcomes": {}}
 Term = tuple[str, str, str, int]  # sign, state, reason, events
 
@@ -113,6 +127,7 @@ def fresh(workspace: str) -> Connector:
         "last_ok": None,
         "wait_until": None,
         "time_to_loss": None,
+        "losses": [],
         "requests": {},
         "requests_in_flight": 0,
         "batches": 0,
@@ -244,6 +259,7 @@ def _connectors(one: Connector, two: Connector) -> Connector:
         "last_ok": _known(max, one["last_ok"], two["last_ok"]),
         "wait_until": _known(max, one["wait_until"], two["wait_until"]),
         "time_to_loss": _known(min, one["time_to_loss"], two["time_to_loss"]),
+        "losses": _losses(one.get("losses", []), two.get("losses", [])),
         "requests": _add(one["requests"], two["requests"]),
         "requests_in_flight": one["requests_in_flight"] + two["requests_in_flight"],
         "batches": one["batches"] + two["batches"],
@@ -253,6 +269,22 @@ def _connectors(one: Connector, two: Connector) -> Connector:
     if "restored" in one or "restored" in two:
         merged["restored"] = _present(_restored, one.get("restored"), two.get("restored"))
     return merged
+
+
+def _losses(one: list[Loss], two: list[Loss]) -> list[Loss]:
+    mine, other = ({loss["within"]: loss for loss in losses} for losses in (one, two))
+    return [_present(_loss, mine.get(within), other.get(within)) for within in sorted({*mine, *other})]
+
+
+def _loss(one: Loss, two: Loss) -> Loss:
+    unread = (one["unread"], two["unread"])
+    return {
+        "within": one["within"],
+        "events": one["events"] + two["events"],
+        "objects": one["objects"] + two["objects"],
+        "bytes": one["bytes"] + two["bytes"],
+        "unread": None if None in unread else sum(count for count in unread if count is not None),
+    }
 
 
 def _lags(one: Lag, two: Lag) -> Lag:

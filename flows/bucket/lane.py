@@ -55,6 +55,8 @@ class Lane:
         size: bytes in `todo`.
         current: the object being read.
         pieces: its records to come; None when it has to be opened (again).
+        counted: events read of the current object; None when an earlier run read its beginning.
+        whole: events in objects that were read whole, and the bytes of these.
         ready: read, not yet taken.
         held: bytes in `ready`.
         busy: a worker has it.
@@ -70,6 +72,8 @@ class Lane:
     size: int = 0
     current: Object | None = None
     pieces: Iterator[tuple[Records, tuple[int, int] | None]] | None = None
+    counted: int | None = None
+    whole: tuple[int, int] = (0, 0)
     ready: deque[Read] = field(default_factory=deque)
     held: int = 0
     busy: bool = False
@@ -105,11 +109,14 @@ class Lane:
         """Begin the next object."""
         self.current = self.todo.pop()
         self.size -= self.current.size
+        self.counted = 0
         return self.current
 
     def push(self, records: Records, item: Object, place: tuple[int, int] | None) -> None:
         """One piece more is ready; the last one of an object has no place behind it."""
         self.tries, self.fault = 0, ""
+        if self.counted is not None:
+            self.counted += records.count
         if place is None:
             self.finish(item)
         else:
@@ -120,7 +127,9 @@ class Lane:
     def finish(self, item: Object) -> None:
         """The object was read to its end."""
         self.tries, self.fault = 0, ""
-        self.current = self.pieces = None
+        if self.counted is not None:
+            self.whole = self.whole[0] + self.counted, self.whole[1] + item.size
+        self.current = self.pieces = self.counted = None
         self.position = self.position.finish(item)
         self.settle()
 
@@ -148,6 +157,30 @@ class Lane:
         self.held -= len(read.records.data)
         self.taken = read.position
         return read
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What came into the bucket before some time and is not read to its end.
+
+    Attributes:
+        objects: how many that are listed.
+        bytes: their size, the ones being read counted whole.
+        events: in them, estimated by those that were read whole since the process started; None before the first.
+    """
+
+    objects: int
+    bytes: int
+    events: int | None
+
+
+def unread(lanes: Iterable[Lane], before: float) -> Unread:
+    """What these lanes have still to read of what came before a time."""
+    lanes = tuple(lanes)
+    items = [item for lane in lanes for item in (lane.current, *lane.todo) if item is not None and item.modified <= before]
+    events, size = sum(lane.whole[0] for lane in lanes), sum(lane.whole[1] for lane in lanes)
+    found = sum(item.size for item in items)
+    return Unread(len(items), found, round(found * events / size) if size else None if items else 0)
 
 
 def measure(lanes: Iterable[Lane], listed_at: float | None, *, partial: bool) -> Lag:

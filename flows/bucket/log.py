@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final, Literal
 
-from currents_segment.flows.bucket.lane import Lag, Lane, Read, measure
+from currents_segment.flows.bucket.lane import Lag, Lane, Read, Unread, measure, unread
 from currents_segment.flows.bucket.layout import Object, describe, event_type
 from currents_segment.flows.bucket.listing import WINDOW, find_folders, list_objects, types_read
 from currents_segment.flows.bucket.position import Position, begin, first_open
@@ -129,6 +129,11 @@ class BucketLog:
         """What is listed and not read to its end."""
         with self._lock:
             return measure(self._lanes.values(), self._listed_at, partial=self._partial)
+
+    def unread(self, before: float) -> Unread:
+        """Of that, what came before a time."""
+        with self._lock:
+            return unread(self._lanes.values(), before)
 
     @property
     def error(self) -> str | None:

@@ -147,6 +147,10 @@ def _outcomes(connector: Connector, start: Restored) -> Iterator[Value]:
         yield (outcome.state.value, outcome.reason), connector["outcomes"].get(outcome.value, 0) - start["outcomes"].get(outcome.value, 0)
 
 
+def _losses(what: Literal["events", "objects", "bytes", "unread"]) -> Callable[[Connector, float], Iterable[Value]]:
+    return lambda connector, _at: (((f"{loss['within'] / 3600:g}h",), loss[what]) for loss in connector.get("losses", []))
+
+
 # The ledger outlives the process, a counter must not: after a crash the ledger steps back a little; Prometheus would read the step as a
 # restart from 0 and report the whole ledger as new events. Hence counters from `base` on, and the ledger as gauges.
 CONNECTOR: Final = (
@@ -182,6 +186,12 @@ CONNECTOR: Final = (
         "gauge", "wait_until_time_seconds", "Until when Segment asked us to wait, seconds since the epoch.", _one(lambda c: c["wait_until"])
     ),
     Spec("gauge", "time_to_loss_seconds", "Until the first event expires if nothing succeeds before.", _one(lambda c: c["time_to_loss"])),
+    Spec(
+        "gauge", "loss_held_events", "Events held that expire within this time if nothing succeeds before.", _losses("events"), ("within",)
+    ),
+    Spec("gauge", "loss_unread_objects", "Unread objects of which the same is true.", _losses("objects"), ("within",)),
+    Spec("gauge", "loss_unread_bytes", "Their size in bytes.", _losses("bytes"), ("within",)),
+    Spec("gauge", "loss_unread_events", "The events in them, estimated.", _losses("unread"), ("within",)),
     Spec("counter", "requests", "Requests to Segment that ended.", lambda c, _: (((r,), n) for r, n in c["requests"].items()), ("result",)),
     Spec("gauge", "requests_in_flight", "Requests to Segment under way.", _one(lambda c: c["requests_in_flight"])),
     Spec("counter", "batches", "Batches that ended.", _one(lambda c: c["batches"])),

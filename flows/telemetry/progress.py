@@ -137,7 +137,7 @@ def _lag(line: Line) -> Text:
 
 
 def _health(line: Line) -> Text:
-    """Health with its reason and since when; a ledger that does not add up goes before everything."""
+    """Health with its reason, since when and until when nothing is lost; a ledger that does not add up goes before everything."""
     connector = line.connector
     if missing := imbalance(connector):
         return Text(f"LEDGER OFF BY {missing:,}", style="bold white on red")
@@ -145,6 +145,7 @@ def _health(line: Line) -> Text:
     if connector["health"] not in {"idle", "working"}:
         parts += [connector["why"]] if connector["why"] else []
         parts += [words.duration(line.at - connector["failing_since"])] if connector["failing_since"] is not None else []
+        parts += [f"loss in {words.duration(connector['time_to_loss'])}"] if connector["time_to_loss"] is not None else []
     return Text(", ".join(parts), style=COLOURS[connector["health"]])
 
 

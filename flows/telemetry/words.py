@@ -54,6 +54,22 @@ def health(connector: Connector, at: float) -> str:
     return words
 
 
+def losses(connector: Connector) -> str:
+    """How many events are lost by when if it does not recover; empty when that is none that are known."""
+    parts: list[str] = []
+    before = ""
+    for loss in connector.get("losses", []):
+        count = f"{loss['events']:,} events"
+        if loss["unread"]:
+            count = f"about {loss['events'] + loss['unread']:,} events"
+        elif loss["objects"]:
+            count += f" and {loss['objects']:,} unread objects ({decimal(loss['bytes'])})"
+        if count != before and (loss["events"] or loss["objects"]):
+            parts.append(f"{count} within {duration(loss['within'])}")
+        before = count
+    return ", ".join(parts)
+
+
 def lag(connector: Connector, at: float) -> str:
     """One sentence on the log: what is still to be read, and how fresh that knowledge is."""
     known = connector["lag"]
@@ -87,6 +103,8 @@ def kept(connector: Connector) -> int:
 
 def _block(name: str, connector: Connector, at: float) -> list[str]:
     lines = [f"{name} (workspace {connector['workspace']}): {health(connector, at)}", f"  log: {lag(connector, at)}"]
+    if lost := losses(connector):
+        lines.append(f"  lost unless it recovers: {lost}")
     if letters := kept(connector):
         pending = f", {connector['letters_pending']:,} of them not yet written" if connector["letters_pending"] else ""
         pending += f" ({connector['letters_error']}; tried again and again)" if connector["letters_error"] else ""

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
@@ -243,10 +243,27 @@ class Driver:
             now: seconds since the epoch.
             oldest_unread: arrival of the oldest event that still lies in the log.
         """
-        clocks = [clock for lane in self.lanes.values() for piece in lane.unacked() if (clock := self.clock_of(piece)) is not None]
+        clocks = [clock for _, clock in self._running()]
         if oldest_unread is not None and self.health.failing_since is not None:
             clocks.append(max(oldest_unread, self.health.failing_since))
         return None if not clocks else min(clocks) + self.connector.expire_after - now
+
+    def lost_by(self, by: float) -> int:
+        """Events held that expire by then if nothing succeeds before; `by` in seconds since the epoch."""
+        begun = by - self.connector.expire_after
+        return sum(piece.count for piece, clock in self._running() if clock <= begun)
+
+    def unread_lost_by(self, by: float) -> float | None:
+        """Of what lies in the log, what came before this expires by then; None when nothing of it does."""
+        begun = by - self.connector.expire_after
+        return begun if self.health.failing_since is not None and self.health.failing_since <= begun else None
+
+    def _running(self) -> Iterator[tuple[Piece, float]]:
+        """What is held and has a clock that runs, with that clock."""
+        for lane in self.lanes.values():
+            for piece in lane.unacked():
+                if (clock := self.clock_of(piece)) is not None:
+                    yield piece, clock
 
     def _expire(self, now: float) -> None:
         """Nothing expires unless an attempt failed in this process: after days of our own downtime the endpoint gets its chance first."""

@@ -18,6 +18,13 @@ WORD = st.sampled_from(["a", "b", "c"])
 TALLY = st.dictionaries(st.sampled_from([outcome.value for outcome in Outcome]), COUNT)
 LAG = st.fixed_dictionaries({"objects": COUNT, "bytes": COUNT, "oldest": MAYBE, "listed_at": MAYBE, "error": st.none() | WORD})
 
+LOSSES = st.lists(
+    st.fixed_dictionaries(
+        {"within": st.sampled_from(status.HORIZONS), "events": COUNT, "objects": COUNT, "bytes": COUNT, "unread": st.none() | COUNT}
+    ),
+    unique_by=lambda loss: loss["within"],
+).map(lambda losses: sorted(losses, key=lambda loss: loss["within"]))
+
 
 @st.composite
 def connectors(draw, *, balanced=False):
@@ -36,6 +43,7 @@ def connectors(draw, *, balanced=False):
         "requests": draw(st.dictionaries(WORD, COUNT)),
         "unknown": draw(st.dictionaries(WORD, COUNT)),
         "lag": draw(LAG),
+        "losses": draw(LOSSES),
     }
     counts = {name: draw(COUNT) for name in ("letters_pending", "requests_in_flight", "batches")}
     times = {name: draw(MAYBE) for name in ("failing_since", "last_ok", "wait_until", "time_to_loss")}
@@ -126,6 +134,17 @@ def test_times_promise_least():
     merged = status.merge([one, two])["connectors"]["crm"]
     expected = {"health": "failing", "why": "503", "failing_since": 50.0, "last_ok": 90.0, "time_to_loss": 900.0, "wait_until": 120.0}
     assert expected == {name: merged[name] for name in expected}
+
+
+def test_losses_add_up():
+    """What two processes hold and have not read is lost together; where one cannot estimate, the sum is not known."""
+    one, two, three = (
+        {"losses": [{"within": 3600.0, "events": events, "objects": 2, "bytes": 50, "unread": unread}]}
+        for events, unread in ((1, 10), (2, 20), (4, None))
+    )
+    merged = status.merge([document(crm=one), document(crm=two), document(crm={})])["connectors"]["crm"]["losses"]
+    assert [{"within": 3600.0, "events": 3, "objects": 4, "bytes": 100, "unread": 30}] == merged
+    assert None is status.merge([document(crm=one), document(crm=three)])["connectors"]["crm"]["losses"][0]["unread"]
 
 
 @pytest.mark.parametrize(

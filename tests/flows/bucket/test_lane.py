@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from currents_segment.codecs.chunk import Origin, Records
-from currents_segment.flows.bucket.lane import AHEAD, AHEAD_BYTES, Lane
+from currents_segment.flows.bucket.lane import AHEAD, AHEAD_BYTES, Lane, Unread, unread
 from currents_segment.flows.bucket.layout import Object, describe
 from currents_segment.flows.bucket.position import Position, begin, first_open
 
@@ -208,3 +208,22 @@ def test_the_object_being_read_comes_first_after_a_restart():
     lane.push(records(begun.key, 2), begun, None)
     assert late.hour == lane.position.floor
     assert late == lane.next()
+
+
+def test_what_is_unread_is_estimated_by_what_was_read_whole():
+    """By its bytes, and only what came before the time in question; an object whose beginning another run read says nothing of its size."""
+    first = begin("earliest", late=LATE, now=0.0)
+    lane = Lane(first, first)
+    old, older, new = (describe(f"{name}.avro", size, at) for name, size, at in (("a", 400, 10.0), ("b", 100, 5.0), ("c", 200, 20.0)))
+    lane.list([older, old, new], 0)
+    assert Unread(3, 700, None) == unread([lane], 20.0)
+    lane.next()
+    lane.push(records(older.key, 0), older, (0, 1))
+    lane.push(records(older.key, 1), older, None)
+    assert (2, 100) == lane.whole
+    assert Unread(2, 600, 12) == unread([lane], 20.0)
+    assert Unread(1, 400, 8) == unread([lane], 15.0)
+    assert Unread(0, 0, 0) == unread([lane], 5.0)
+    lane.current = lane.todo.pop()  # as one that was begun by an earlier run
+    lane.push(records(old.key, 7), old, None)
+    assert (2, 100) == lane.whole

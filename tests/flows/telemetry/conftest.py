@@ -16,6 +16,10 @@ FAILING = {
     "last_ok": 690.0,
     "wait_until": 1010.0,
     "time_to_loss": 3600.0,
+    "losses": [
+        {"within": 3600.0, "events": 4, "objects": 0, "bytes": 0, "unread": 0},
+        {"within": 21600.0, "events": 10, "objects": 3, "bytes": 4096, "unread": 700},
+    ],
     "requests": {"200": 4, "503": 9},
     "requests_in_flight": 1,
     "batches": 5,

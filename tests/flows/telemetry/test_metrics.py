@@ -55,6 +55,14 @@ def test_connector(document, name, expected):
     assert expected == value(scrape(document), name, **CRM)
 
 
+@pytest.mark.parametrize(("within", "expected"), [("1h", (4, 0, 0, 0)), ("6h", (10, 3, 4096, 700))])
+def test_losses(document, within, expected):
+    """How many events are lost by when: those held are counted, those unread are known by their objects and estimated."""
+    families = scrape(document)
+    names = ("loss_held_events", "loss_unread_objects", "loss_unread_bytes", "loss_unread_events")
+    assert expected == tuple(value(families, name, within=within, **CRM) for name in names)
+
+
 def test_requests(document):
     """Requests are counted by what came of them."""
     families = scrape(document)

@@ -23,7 +23,7 @@ def drawn(document, width, clock=lambda: 0.0):
 
 
 def test_wide(document):
-    """A wide terminal shows every state, the lag, and the health with its reason and age, a line a connector."""
+    """A wide terminal shows every state, the lag, and the health with its reason, age and time to the first loss, a line a connector."""
     *_, header, _, crm, web, _ = drawn(document, 200).splitlines()
     columns = [
         "connector",
@@ -59,7 +59,11 @@ def test_wide(document):
         "failing,",
         "503,",
         "5",
-        "min",
+        "min,",
+        "loss",
+        "in",
+        "1",
+        "h",
     ]
     assert web.split()[-1] == "idle"
 

@@ -67,6 +67,25 @@ def test_health(changes, expected):
     assert expected == words.health(status.fresh("shop") | changes, AT)
 
 
+def loss(hours, events, unread=0, objects=0):
+    return {"within": hours * 3600.0, "events": events, "objects": objects, "bytes": objects * 1000, "unread": unread}
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([], ""),
+        ([loss(1, 0), loss(6, 0)], ""),
+        ([loss(1, 0), loss(6, 1200), loss(24, 1200)], "1,200 events within 6 h"),
+        ([loss(1, 10), loss(24, 1200, 53_000, 40)], "10 events within 1 h, about 54,200 events within 1 d"),
+        ([loss(1, 0, None, 3)], "0 events and 3 unread objects (3.0 kB) within 1 h"),
+    ],
+)
+def test_how_many_are_lost_by_when(losses, expected):
+    """Only where it becomes more; what is estimated is called so, and what cannot be is told as what it is."""
+    assert expected == words.losses(status.fresh("shop") | {"losses": losses})
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -93,6 +112,7 @@ def test_report(document):
     """The report names each connector with its health, its dead letters and what the catalogue does not know."""
     crm, web = words.report(document).split("\n\n")
     assert crm.startswith("crm (workspace shop): failing for 5 min")
+    assert "lost unless it recovers: 4 events within 1 h, about 710 events within 6 h" in crm
     assert "dead letters: 5 events, 2 of them not yet written" in crm
     assert "unknown to the catalogue: users.messages.fax.Send (7)" in crm
     assert web.startswith("web (workspace blog): idle")

@@ -236,9 +236,9 @@ def test_an_end_that_comes_together_with_news_is_not_forgotten(tmp_path):
     """Otherwise the end of the process would wait for its sender in vain."""
 
     async def story(driver):
-        running = asyncio.create_task(driver.run(lambda: True))
-        while not driver.wake._waiters:
-            await asyncio.sleep(0)
+        looked = asyncio.Event()
+        running = asyncio.create_task(driver.run(lambda: looked.set() or True))
+        await looked.wait()
         driver.wake.set()
         running.cancel()
         done, _ = await asyncio.wait([running], timeout=PATIENCE)
