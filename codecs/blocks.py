@@ -15,7 +15,8 @@ from currents_segment.codecs.stream import PIECE, Cursor, Stream
 
 MAGIC: Final = b"Obj\x01"
 SYNC: Final = 16  # bytes of the marker behind the header and each block
-MAX_HEADER: Final = 4 << 20  # bytes; the widest Currents schema takes 20 KB
+MAX_HEADER: Final = 2 << 20  # bytes; the widest Currents schema takes 20 KB
+MAX_ENTRIES: Final = 1_000  # of metadata; writers make two, and perhaps some of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,13 @@ class Container:
 
     def _metadata(self) -> dict[bytes, bytes]:
         entries: dict[bytes, bytes] = {}
+        told = 0
         while count := self._header_long():
             if count < 0:
                 count = -count
                 self._header_long()  # the size of what follows, for readers that skip it
+            if (told := told + count) > MAX_ENTRIES:
+                raise _HeaderError(Outcome.BAD_FRAME, "the file's header makes no sense")
             for _ in range(count):
                 key = self._header_bytes()
                 entries[key] = self._header_bytes()
@@ -163,10 +167,10 @@ class Container:
         found = self._bytes.find(header.sync, size)  # a size that is too large costs no more than reading up to the next marker
         if 0 <= found < size:
             return self._search(index, header, believed, "the block's size is wrong")
-        data = self._bytes.take(size)
-        marker = self._bytes.take(SYNC)
         if found < 0:
-            return self._bad_marker(index, header, believed, whole=len(marker) == SYNC)
+            return self._bad_marker(index, header, believed, whole=len(self._bytes.take(size + SYNC)) == size + SYNC)
+        data = self._bytes.take(size)
+        self._bytes.take(SYNC)
         return Block(index, count, b"") if skip else self._unpacked(index, header, count, believed, data)
 
     def _unpacked(self, index: int, header: Header, count: int, believed: int, data: bytes) -> Block | Broken:

@@ -11,10 +11,12 @@ import cramjam
 from backports import zstd
 
 MAX_BLOCK: Final = (
-    256 << 20
+    64 << 20
 )  # bytes, before and after: writers make blocks of 16 to 64 KB, a few of megabytes. A bomb ends here, not in the memory
+MAX_FRAMES: Final = (
+    100  # in one block: writers make one, or one for each thread. What is behind a frame is copied once more, so they must not be many
+)
 _SNAPPY_GAIN: Final = 32  # no snappy stream unpacks to more than 22 times its size: a copy of 64 bytes takes 3
-
 _XZ_MEMORY: Final = 128 << 20  # bytes: the largest preset of xz needs 65 MB to unpack
 
 
@@ -68,15 +70,15 @@ def _framed(decompressor: Callable[[], Any]) -> Callable[[bytes], bytes]:
     def unpack_frames(data: bytes) -> bytes:
         pieces: list[bytes] = []
         room = MAX_BLOCK + 1
-        while room > 0:
+        for _ in range(MAX_FRAMES):
             stream = decompressor()
             pieces.append(stream.decompress(data, room))
             room -= len(pieces[-1])
             if not stream.eof and room > 0:
                 raise EOFError
-            if not (data := stream.unused_data):
-                break
-        return b"".join(pieces)
+            if not (data := stream.unused_data) or room <= 0:
+                return b"".join(pieces)
+        raise CompressionError(f"the block has more than {MAX_FRAMES} frames")
 
     return unpack_frames
 

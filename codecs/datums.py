@@ -7,8 +7,9 @@ from fastavro import schemaless_reader
 
 from currents_segment.codecs.shape import Shape
 
-MAX_DATUM: Final = 1 << 20  # bytes; thirty times what Segment takes. It bounds the memory that a hostile datum can claim
-_TOO_LONG: Final = f"a datum of more than {MAX_DATUM} bytes"
+MAX_DATUM: Final = (
+    1 << 20
+)  # bytes; thirty times what Segment takes. It bounds the memory that a hostile datum can claim, so it is less where bytes weigh more
 
 
 class DatumError(ValueError):
@@ -30,8 +31,9 @@ class Datums:
         self.position = 0
         self._data = data
         self._shape = shape
+        self._most = MAX_DATUM // shape.weight
         self._base = 0  # where the window begins: all of the data unless that is large
-        self._window = io.BytesIO(data[: 2 * MAX_DATUM])
+        self._window = io.BytesIO(data[: 2 * self._most])
 
     def read(self) -> dict[str, Any]:
         """The next datum.
@@ -55,13 +57,13 @@ class Datums:
         self._next(self._shape.nothing)
 
     def _next(self, reader: Any) -> dict[str, Any]:
-        if self.position - self._base > MAX_DATUM and self._base + 2 * MAX_DATUM < len(self._data):
+        if self.position - self._base > self._most and self._base + 2 * self._most < len(self._data):
             self._base = self.position
-            self._window = io.BytesIO(self._data[self._base : self._base + 2 * MAX_DATUM])
+            self._window = io.BytesIO(self._data[self._base : self._base + 2 * self._most])
         self._window.seek(self.position - self._base)
         try:
             datum: dict[str, Any] = schemaless_reader(self._window, self._shape.parsed, reader)  # type: ignore[assignment]
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, MemoryError):
             raise
         except EOFError as error:
             raise DatumError(self._why_it_ends()) from error
@@ -70,12 +72,15 @@ class Datums:
         ) as error:  # fastavro raises what Python raises: IndexError, ValueError, OverflowError, …; all mean the same of untrusted bytes
             raise DatumError(f"not a datum of its schema ({type(error).__name__})") from error
         end = self._base + self._window.tell()
-        if end - self.position > MAX_DATUM:
-            raise DatumError(_TOO_LONG)
+        if end - self.position > self._most:
+            raise DatumError(self._too_long())
         self.position = end
         return datum
 
     def _why_it_ends(self) -> str:
-        if self._base + 2 * MAX_DATUM < len(self._data):
-            return _TOO_LONG
+        if self._base + 2 * self._most < len(self._data):
+            return self._too_long()
         return "the data end within a datum"
+
+    def _too_long(self) -> str:
+        return f"a datum of more than {self._most} bytes"

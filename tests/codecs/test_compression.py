@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from currents_segment.codecs import compression
-from currents_segment.codecs.compression import CODECS, CompressionError, unpack
+from currents_segment.codecs.compression import CODECS, MAX_FRAMES, CompressionError, unpack
 
 
 def _deflate(data):
@@ -40,6 +40,14 @@ def test_what_was_packed_is_unpacked(data, codec):
 def test_frames_may_follow_each_other(codec):
     """Some writers make several frames a block."""
     assert unpack(codec, PACK[codec](b"one") + PACK[codec](b"two")) == b"onetwo"
+
+
+@pytest.mark.parametrize("codec", ["zstandard", "bzip2", "xz"])
+def test_frames_are_not_without_number(codec):
+    """Each costs a copy of what is behind it: a megabyte of empty ones took seconds, and a block of them hours."""
+    assert unpack(codec, PACK[codec](b"x") * MAX_FRAMES) == b"x" * MAX_FRAMES
+    with pytest.raises(CompressionError, match="more than 100 frames"):
+        unpack(codec, PACK[codec](b"") * (MAX_FRAMES + 1))
 
 
 def test_parts_of_a_checksum_behind_deflate_are_left_alone():

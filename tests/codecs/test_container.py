@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from currents_segment.codecs.blocks import SYNC
 from currents_segment.codecs.chunk import RAW_KEPT
 from currents_segment.codecs.compression import CODECS
-from currents_segment.codecs.container import records
+from currents_segment.codecs.container import MAX_JOINED, records
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.codecs.stream import PIECE
 
@@ -205,6 +205,8 @@ def test_a_file_may_end_anywhere(make, schema, events):
         (b"Obj\x01", Outcome.BAD_FRAME, "the file's header cannot be read to its end"),
         (b"Obj\x01\x02\xfe\xff\xff\xff\x0f", Outcome.BAD_FRAME, "the file's header makes no sense"),
         (b"Obj\x01\x02\x03", Outcome.BAD_FRAME, "the file's header makes no sense"),
+        (b"Obj\x01\xd2\x0f" + bytes(2002) + MARKER, Outcome.BAD_FRAME, "the file's header makes no sense"),
+        (b"Obj\x01" + (b"\xd0\x0f" + bytes(2000)) * 2 + b"\x00" + MARKER, Outcome.BAD_FRAME, "the file's header makes no sense"),
         (b"Obj\x01\x02\x08ab", Outcome.BAD_FRAME, "the file ends within its header"),
         (b"Obj\x01\x00" + MARKER, Outcome.UNKNOWN_SCHEMA, "the file names no schema"),
         (b"Obj\x01\x00" + MARKER[:5], Outcome.BAD_FRAME, "the file ends within its header"),
@@ -353,6 +355,17 @@ def test_an_empty_block_is_nothing(make, schema, events, codec):
     pieces = make.read(data[:begin] + b"\x00\x00" + MARKER + data[begin:])
     assert kept(make, pieces) == list(range(20))
     assert pieces[-1][1] == (3, 0)
+
+
+def test_a_block_of_wide_events_is_cut_by_bytes(make, schema):
+    """A chunk takes bounded memory and time however few events it has; reading goes on from each place."""
+    wide = [make.event(schema, number, campaign_name="x" * (MAX_JOINED // 4)) for number in range(10)]
+    data = make.file(schema, wide, "deflate")
+    pieces = make.read(data)
+    assert [3, 3, 3, 1] == [piece.count for piece, _ in pieces]
+    assert all(len(piece.data) <= MAX_JOINED for piece, _ in pieces)
+    for number, (_, behind) in enumerate(pieces):
+        assert [piece.data for piece, _ in pieces[number + 1 :]] == [piece.data for piece, _ in make.read(data, at=behind)]
 
 
 def test_hostile_sizes_cost_no_more_than_the_bytes_that_are_there(make, schema):

@@ -100,6 +100,43 @@ def test_a_claim_allocates_nothing():
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"type": "array", "items": "int"},
+        {"type": "map", "values": "int"},
+        {
+            "type": "record",
+            "name": "One",
+            "fields": [{"name": "a", "type": {"type": "record", "name": "Two", "fields": [{"name": "b", "type": "int"}]}}],
+        },
+    ],
+)
+def test_bytes_that_stand_for_many_values_take_bounded_memory(items):
+    """The heavier they are the shorter a datum may be: megabytes of empty lists must not become gigabytes."""
+    fields = [{"name": "all", "type": {"type": "array", "items": items}}]
+    shape = parse(json.dumps({"type": "record", "name": "R", "fields": fields}))
+    data = varint(1 << 40) + bytes(3 * MAX_DATUM)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatumError, match=f"more than {MAX_DATUM // shape.weight} bytes"):
+            Datums(data, shape).read()
+        assert tracemalloc.get_traced_memory()[1] < 150_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_memory_is_no_fault_of_the_data(monkeypatch):
+    """The process ends and resumes; a good event must not become a dead letter for it."""
+    monkeypatch.setattr("currents_segment.codecs.datums.schemaless_reader", _out_of_memory)
+    with pytest.raises(MemoryError):
+        Datums(GOOD, SHAPE).read()
+
+
+def _out_of_memory(*_):
+    raise MemoryError
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_do_harm(data):
     """Any bytes are read as datums up to the first that is none; the position never leaves them."""

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from currents_segment.codecs.catalogue import load
-from currents_segment.codecs.shape import SchemaError, parse
+from currents_segment.codecs.shape import MAX_SCHEMA, SchemaError, parse
 
 
 def record(*fields, name="R"):
@@ -58,6 +58,15 @@ def test_every_currents_schema_is_read(make, known):
         (json.dumps(record(["null", "R"])), "contains itself"),
         (json.dumps(record(nested(40))), "nested more than"),
         (json.dumps(powers(30)), "stands for more than"),
+        (json.dumps(record("string", {"type": "array", "items": nested(10)})), "more than 16 values a byte"),
+        (json.dumps(record("string", {"type": "map", "values": record(*["null"] * 40, name="Nulls")})), "more than 16 values a byte"),
+        *(
+            (json.dumps(record("string", {"type": "fixed", "name": "F", "size": size})), "whose size is none")
+            for size in (-1, True, 2.5, "5")
+        ),
+        (json.dumps(record("string")) + " " * MAX_SCHEMA, "more than 1,048,576 characters"),
+        (json.dumps(record(record("int", name="Twice"), record("string", name="Twice"))), "not an Avro schema"),
+        (json.dumps(record({"type": "enum", "name": "E", "symbols": ["a", "a"]})), "not an Avro schema"),
     ],
 )
 def test_what_cannot_be_read_by_is_refused(schema, reason):
@@ -78,6 +87,23 @@ def test_every_avro_type_can_be_read():
     ]
     kinds += [{"type": "long", "logicalType": "timestamp-millis"}, {"type": "string"}, record("int", name="Inner"), "Inner"]
     assert parse(json.dumps(record(*kinds))).least == 1 + 1 + 1 + 4 + 8 + 1 + 1 + 1 + 4 + 4 + 1 + 1 + 1 + 1 + 1 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("items", "weight"),
+    [
+        ("string", 1),
+        ("double", 1),
+        ({"type": "array", "items": "int"}, 4),
+        (record("string", name="One"), 5),
+        (record(*[["null", "string"]] * 12, name="Twelve"), 2),
+        (["null", record("double", "double", name="Two")], 6),
+    ],
+)
+def test_a_byte_stands_for_few_values(items, weight):
+    """How many is known of the schema; what every Currents event has weighs 1."""
+    assert weight == parse(json.dumps(record("string", {"type": "array", "items": items}))).weight
+    assert weight == max(weight, parse(json.dumps(record("string", {"type": "map", "values": items}))).weight)
 
 
 def test_a_logical_type_stays_a_number(make):
