@@ -11,9 +11,7 @@ from currents_segment.codecs.datums import DatumError, Datums
 from currents_segment.codecs.shape import SchemaError, Shape, parse
 from currents_segment.codecs.stream import Stream
 
-MAX_JOINED: Final = (
-    1 << 20
-)  # bytes: a thousand events take half a megabyte; of wider ones a chunk must not be larger than what a gate lets through
+MAX_JOINED: Final = 1 << 20  # bytes, twice what a thousand events take: a chunk is what a closing gate may hold beyond its bound
 
 Next = tuple[int, int]
 """The place behind some records: (block, record within it)."""

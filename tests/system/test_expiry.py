@@ -13,17 +13,18 @@ from currents_segment.codecs.outcome import KEPT, Outcome
 
 HOUR = 3600.0  # s
 LIMIT = 48 * HOUR
+MINUTE = 60.0
 
 
 @pytest.fixture
 def moved(tmp_path):
-    """Moves the clock of all processes: the file with its offset, and what their environment needs."""
+    """Moves the clock of all processes: by time that passes, and by a wall clock that is set. What their environment needs is `env`."""
     file = tmp_path / "offset"
     file.write_text("0")
 
-    def move(hours):
+    def move(hours, step=0.0):
         part = file.with_suffix(".part")
-        part.write_text(str(hours * HOUR))
+        part.write_text(f"{hours * HOUR} {step * HOUR}")
         part.rename(file)
 
     move.env = {OFFSET_FILE: str(file)}
@@ -47,54 +48,91 @@ def tried_after(job, hours, began):
     return job.until(look, f"a failed attempt at {hours} h")
 
 
+def tried_again(job, double, before):
+    """Of everything that a process could decide since, it has: another request was refused after so many."""
+    job.until(lambda: double.answers()["503"] > before, "another attempt")
+
+
+def expired(job):
+    """Events expired by the ledger, as of now."""
+    return job.connector()["outcomes"].get("expired", 0)
+
+
 def test_nothing_expires_in_47_hours(job, double, moved, tmp_path):
-    """An endpoint that is down for 47 h costs nothing, not even with a crash and another number of processes in between; status counts down."""
+    """An endpoint that is down for 47 h costs nothing, not even with a crash and another number of processes in between; status counts down, the log warns once a step."""
     made = export(tmp_path / "export", count=3_000)
     down = double.fault(do="status", status=503)
     main = job(made.folder)
     began = time.time()
     run = main.start(env=moved.env)
-    left = [tried_after(main, 0, began)["time_to_loss"]]
+    seen = [tried_after(main, 0, began)]
     moved(20)
-    left.append(tried_after(main, 20, began)["time_to_loss"])
+    seen.append(tried_after(main, 20, began))
+    assert [20] == warned(run)
     run.kill()
     moved(35)
     run = main.start(processes=2, env=moved.env)
-    left.append(tried_after(main, 35, began)["time_to_loss"])
+    seen.append(tried_after(main, 35, began))
+    main.until(lambda: [35, 35] == warned(run), "a warning of each process")
     moved(47)
-    left.append(tried_after(main, 47, began)["time_to_loss"])
-    assert [48, 28, 13, 1] == [round(seconds / HOUR) for seconds in left]
-    assert "the first event expires in" in command("status", main.config, code=1).stdout
+    seen.append(tried_after(main, 47, began))
+    main.until(lambda: [35, 35, 47, 47] == warned(run), "another warning of each process")
+    assert [48, 28, 13, 1] == [round(connector["time_to_loss"] / HOUR) for connector in seen]
+    safe = [[loss["within"] / HOUR for loss in connector["losses"] if not loss["events"]] for connector in seen]
+    assert [[1, 6, 24], [1, 6, 24], [1, 6], []] == safe
+    said = command("status", main.config, code=1).stdout
+    assert "the first event expires in" in said
+    assert f"lost unless it recovers: {seen[-1]['in_flight']:,} events" in said or "lost unless it recovers: about" in said
     run.kill()
     double.clear(name=down)
     main.once(env=moved.env)
     main.proved(made)
 
 
-def test_after_48_hours_everything_rolls_out_as_expired(job, double, moved, tmp_path):
-    """What is held expires, which opens the gate to what is still unread, which expires too; what comes after the recovery is delivered."""
-    old, new = export(tmp_path / "old", count=4_000), export(tmp_path / "new", "--base-time", stamp(49 * HOUR), count=500, seed=2)
+def warned(run):
+    """Of each warning that it goes on failing: after how many hours."""
+    return [round(line["failed_for"] / HOUR) for line in run.events() if line["event"] == "connector.still_failing"]
+
+
+def test_every_event_expires_within_a_minute_of_its_clock(job, double, moved, tmp_path):
+    """48 h after the first failure, or after it came if that was later, whatever restarts come between; unread events roll out after the held ones.
+
+    What comes after the recovery is delivered, however old it is.
+    """
+    old, later = (export(tmp_path / str(seed), count=count, seed=seed) for seed, count in ((1, 4_000), (2, 500)))
+    new, ancient = (export(tmp_path / str(seed), "--base-time", stamp(59 * HOUR), count=500, seed=seed) for seed in (3, 4))
     inbox = tmp_path / "inbox"
     put(old, inbox)
     down = double.fault(do="status", status=503)
     main = job(inbox)
     began = time.time()
     run = main.start(env=moved.env)
-    held = tried_after(main, 0, began)
-    assert 0 < held["in_flight"] + held["lag"]["objects"]
-    moved(49)
-    expired = old.due()
-    main.until(lambda: main.connector()["outcomes"].get("expired") == expired, f"{expired} events to expire")
-    main.until(lambda: main.letter_counts()["shop", "expired"] == expired, "their dead letters")
+    since = tried_after(main, 0, began)["failing_since"]
+    put(later, inbox, at=began + 10 * HOUR)
+    run.kill()
+    moved(30)
+    run = main.start(processes=2, env=moved.env)
+    for due, over in ((since, old.due()), (began + 10 * HOUR, old.due() + later.due())):
+        before, tries = over - (later.due() if due > since else old.due()), double.answers()["503"]
+        moved((due + LIMIT - MINUTE - time.time()) / HOUR)
+        tried_again(main, double, tries)
+        assert before == expired(main)
+        moved((due + LIMIT - time.time()) / HOUR)
+        main.until(lambda over=over: over == expired(main), f"{over} events to expire")
+    main.until(lambda: old.due() + later.due() == main.letter_counts()["shop", "expired"], "their dead letters")
+    late = [letter.at - max(letter.arrival, since) - LIMIT for letter in main.letters() if letter.outcome is Outcome.EXPIRED]
+    assert 0 <= min(late) <= max(late) <= MINUTE
     assert 0 == double.kept()
     double.clear(name=down)
-    put(new, inbox, at=began + 49 * HOUR)
+    put(new, inbox, at=began + 59 * HOUR)
     main.until_kept(new.due())
+    put(ancient, inbox, at=began - 100 * HOUR)
+    main.until_kept(new.due() + ancient.due())
+    main.until(lambda: 0 == main.connector()["in_flight"] + main.connector()["letters_pending"], "the last letters")
     run.stop()
-    messages = main.compare(new, code=1).splitlines()[0]
-    assert "missing=0 spurious=0 corrupted=0 repeated=0" in messages
-    wanted = Counter(old.ledgers["shop"]["outcomes"]) + Counter(new.ledgers["shop"]["outcomes"])
-    wanted["expired"], wanted["delivered"] = old.due(), new.due()
+    assert "missing=0 spurious=0 corrupted=0 repeated=0" in main.compare(new, ancient, code=1).splitlines()[0]
+    wanted = sum((Counter(made.ledgers["shop"]["outcomes"]) for made in (old, later, new, ancient)), Counter())
+    wanted["expired"], wanted["delivered"] = old.due() + later.due(), new.due() + ancient.due()
     assert dict(wanted) == main.outcomes()
     assert {outcome: count for outcome, count in wanted.items() if Outcome(outcome).state in KEPT} == {
         outcome: count for (_, outcome), count in main.letter_counts().items()
@@ -123,20 +161,34 @@ def test_a_crash_while_events_expire(job, double, moved, tmp_path):
     }
 
 
-def test_a_clock_that_is_set_back_stops_nothing(job, double, moved, tmp_path):
-    """A wait that was begun before the clock was set back by three hours does not last three hours longer."""
+def test_a_step_of_the_wall_clock_is_no_time_that_passes(job, double, moved, tmp_path):
+    """Set forward by 60 h it expires nothing, set back it holds up no attempt, also over a restart; it is told in the log."""
     made = export(tmp_path / "export", "--tidy", count=500)
     down = double.fault(do="status", status=503)
     main = job(made.folder)
-    moved(3)
     began = time.time()
     run = main.start(env=moved.env)
-    tried_after(main, 3, began)
-    moved(0)
+    tried_after(main, 0, began)
+    for passed, step, told in ((1, 60, [60]), (2, -60, [60, -120])):
+        tries = double.answers()["503"]
+        moved(passed, step)
+        tried_again(main, double, tries)
+        main.until(lambda told=told: told == stepped(run), "the step to be told")
+        seen = tried_after(main, passed, began)
+        assert (0, 48 - passed) == (expired(main), round(seen["time_to_loss"] / HOUR))
+    run.stop()
+    run = main.start(env=moved.env)
+    seen = tried_after(main, passed + step, began)
+    assert (0, 48 - passed) == (expired(main), round(seen["time_to_loss"] / HOUR))
     double.clear(name=down)
     main.until_kept(made.due())
     run.stop()
     main.proved(made)
+
+
+def stepped(run):
+    """By how many hours the log says that the wall clock was set, each time."""
+    return [round(line["by"] / HOUR) for line in run.events() if line["event"] == "clock.stepped"]
 
 
 def stamp(later):
