@@ -28,7 +28,7 @@ def main() -> int:
     try:
         opener(given.source)
     except ValueError as error:
-        print(f"torture: {error}", file=sys.stderr)
+        sys.stderr.write(f"torture: {error}\n")
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _alone()
@@ -84,7 +84,8 @@ def _table(title: str, verdict: Verdict, faults: Counter[str], complaints: list[
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

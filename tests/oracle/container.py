@@ -50,7 +50,7 @@ def container(
         return (b"" if damage == "empty" else b"PAR1 is another format" * 9), [Stretch(0, 0, damage="undecodable/bad_frame")]
     parsed = fastavro.parse_schema(schema)
     blocks = [_block(parsed, events[start : start + block], number) for number, start in enumerate(range(0, len(events), block))]
-    victim = random.randrange(len(blocks))
+    victim = len(blocks) - 1 if damage == "truncated" else random.randrange(len(blocks))
     codec = "deflate" if damage == "packed" else random.choice(("null", "deflate"))
     if damage in {"datum", "text"}:
         _spoil(parsed, blocks[victim], random, text=damage == "text")
@@ -64,12 +64,12 @@ def container(
         data = each.data if codec == "null" else zlib.compress(each.data)[2:-4]
         if damage == "packed" and number == victim:
             data = b"\xff" * len(data)
-        if damage == "truncated" and number == len(blocks) - 1:
+        if damage == "truncated" and number == victim:
             out += _long(each.count) + _long(len(data)) + data[: random.randrange(len(data) // 2, len(data))]
         else:
             out += _long(each.count) + _long(len(data)) + data
             out += random.randbytes(16) if damage == "marker" and number == victim else sync
-        if damage == "truncated" and number == len(blocks) - 1 or damage in {"packed", "marker"} and number == victim:
+        if number == victim and damage in {"packed", "marker", "truncated"}:
             each.lost("undecodable/bad_frame")
     return bytes(out), [stretch for each in blocks for stretch in each.stretches]
 

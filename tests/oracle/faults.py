@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -197,27 +198,16 @@ DURING: Final[tuple[tuple[int, Callable[[Random, str], Act]], ...]] = (
 
 def broken_store(how: str) -> Act:
     """The store is `damaged`, in `part` missing, `newer` than the program: a run refuses it with the documented words, and goes on when it is restored."""
-    words = {"damaged": "damaged", "part": "files are there", "newer": "version 99"}[how]
+    words, spoil = {"damaged": ("damaged", _damage), "part": ("files are there", _lose), "newer": ("version 99", _newer)}[how]
 
     def do(world: World) -> bool:
-        files = sorted((world.state.path / "recovery").glob("part-*.sqlite3*"))
-        if not any(file.name == "part-0.sqlite3" for file in files):
+        store = world.state.path / "recovery"
+        saved = {file: file.read_bytes() for file in store.glob("part-*.sqlite3*")}
+        if not saved:
             return False
-        saved = {file: file.read_bytes() for file in files}
-        if how == "part":
-            for file in files:
-                if file.name.startswith("part-1"):
-                    file.unlink()
-        elif how == "damaged":
-            for file in files:
-                if file.name == "part-1.sqlite3":
-                    file.write_bytes(b"\0" * 2000 + saved[file][2000:])
-                elif file.name.startswith("part-1"):
-                    file.unlink()  # what was written ahead of it would mend it
-        else:
-            _newer(world)
+        spoil(store)
         world.refuses(words, code=None)
-        for file in (world.state.path / "recovery").glob("*"):
+        for file in store.glob("*"):
             file.unlink()
         for file, content in saved.items():
             file.write_bytes(content)
@@ -226,9 +216,22 @@ def broken_store(how: str) -> Act:
     return Act(f"recovery store: {how}", f"the recovery store is {how}", do)
 
 
-def _newer(world: World) -> None:
+def _lose(store: Path) -> None:
+    """One of its files is not there."""
+    for file in store.glob("part-1.sqlite3*"):
+        file.unlink()
+
+
+def _damage(store: Path) -> None:
+    """The head of a file is gone, and so is what was written ahead of it and would mend it."""
+    content = (store / "part-1.sqlite3").read_bytes()
+    _lose(store)
+    (store / "part-1.sqlite3").write_bytes(b"\0" * 2000 + content[2000:])
+
+
+def _newer(store: Path) -> None:
     """A later version of the program has written the store."""
-    for file in (world.state.path / "recovery").glob("part-*.sqlite3"):
+    for file in store.glob("part-*.sqlite3"):
         with closing(sqlite3.connect(file)) as part, part:
             rows = part.execute("select step_id, state_key, snap_epoch, ser_change from snaps where ser_change is not null").fetchall()
             for step, key, epoch, change in rows:
@@ -262,9 +265,15 @@ ENDINGS: Final = ("kill all", "kill all", "kill one", "kill parent", "SIGTERM", 
 
 
 def end(world: World, how: str, random: Random) -> None:
-    """End the run, in good order or not."""
-    if how.startswith("kill"):
+    """End the run, in good order or not; one that has ended by itself had a reason."""
+    orderly = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(how)
+    if orderly is not None:
+        world.started()  # before, Python itself does what signals mean
+    if not world.run.running():
+        world.died()
+        return
+    if orderly is None:
         world.kill(how.removeprefix("kill "), random)
     else:
-        world.stop(signal.SIGTERM if how == "SIGTERM" else signal.SIGINT)
-    world.journal.count(how if how in {"SIGTERM", "Ctrl-C"} else f"SIGKILL: {how.removeprefix('kill ')}")
+        world.stop(orderly)
+    world.journal.count(how if orderly else f"SIGKILL: {how.removeprefix('kill ')}")

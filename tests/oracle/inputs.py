@@ -26,6 +26,12 @@ NEWER: Final[list[tuple[str, Any]]] = [  # fields that Braze may add some day
     ("brand_new_choice", {"type": "enum", "name": "choice", "symbols": ["ONE", "TWO"]}),
     ("brand_new_parts", {"type": "record", "name": "parts", "fields": [{"name": "inner", "type": ["null", "string"]}]}),
 ]
+NUMBERS: Final = {
+    "boolean": (False, True),
+    "int": (0, 1, -1, 42, 2**31 - 1, -(2**31)),
+    "long": (0, 1, -1, 10**12, 2**63 - 1, -(2**63)),
+    "double": (0.0, -1.5, 0.1, 1e300, 5e-324),
+}
 WORDS: Final = ("spring", "Grüße", "日本", "🛒", 'quo"te', "back\\slash", "new\nline", "\u2028", "\x01", "", "null", "0", "é" * 40)
 
 
@@ -141,33 +147,26 @@ class Inputs:
         self._ids.append(str(UUID(int=self._random.getrandbits(128), version=4)))
         return self._ids[-1]
 
-    def _value(self, kind: Any) -> Any:
+    def _value(self, kind: Any) -> Any:  # noqa: PLR0911 - one type after the other
+        """Of an Avro type, with the values at its ends."""
         random = self._random
-        if isinstance(kind, list):
-            return None if random.random() < 0.3 else self._value(kind[1])
-        if isinstance(kind, dict):
-            match kind["type"]:
-                case "array":
-                    return [random.choice(WORDS) for _ in range(random.randrange(3))]
-                case "map":
-                    return {random.choice(WORDS): random.randrange(-(2**63), 2**63) for _ in range(random.randrange(3))}
-                case "enum":
-                    return random.choice(kind["symbols"])
-                case _:
-                    return {each["name"]: self._value(each["type"]) for each in kind["fields"]}
         match kind:
-            case "boolean":
-                return random.random() < 0.5
-            case "int":
-                return random.choice((0, -1, 2**31 - 1, -(2**31), random.randrange(100)))
-            case "long":
-                return random.choice((0, 2**63 - 1, -(2**63), random.randrange(10**12)))
-            case "double":
-                return random.choice((0.0, -1.5, 1e300, 0.1, random.random()))
+            case [_, inner]:
+                return None if random.random() < 0.3 else self._value(inner)
+            case {"type": "array"}:
+                return [random.choice(WORDS) for _ in range(random.randrange(3))]
+            case {"type": "map"}:
+                return {random.choice(WORDS): random.randrange(-(2**63), 2**63) for _ in range(random.randrange(3))}
+            case {"type": "enum", "symbols": symbols}:
+                return random.choice(symbols)
+            case {"fields": fields}:
+                return {each["name"]: self._value(each["type"]) for each in fields}
             case "bytes":
                 return random.randbytes(random.randrange(6))
-            case _:
+            case "string":
                 return " ".join(random.choice(WORDS) for _ in range(random.randrange(1, 4)))
+            case _:
+                return random.choice(NUMBERS[kind])
 
 
 def poisoned(lot: Lot, random: Random) -> Lot:

@@ -64,7 +64,7 @@ def schedule(random: Random, rounds: int, *, processes: int | None, damages: tup
         outage: Long = "49 h" if number % 6 == 4 else "47 h" if number % 12 == 8 else ""
         down = random.choice(CONNECTORS).name
         ways = {random.choice(CONNECTORS).name: random.choice(WAYS)} if random.random() < 0.2 else {}
-        acts = list(_acts(random, random.randint(5, 9), damages=damages, disks=disks))
+        acts = list(_acts(random, random.randint(8, 14), damages=damages, disks=disks))
         if "state" in disks and not outage and random.random() < 0.15:
             acts.append((random.uniform(0.1, 0.5), faults.full_state(random, "")))
         yield Round(

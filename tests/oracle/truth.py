@@ -94,10 +94,8 @@ def outcome(connector: Connector, known: Json | None, fields: Sequence[str], eve
         fields: of the writer's schema, in order.
         event: the decoded record.
     """
-    if known is None:
-        return Ends("filtered/unknown_type")
-    if not connector.wants(known):
-        return Ends("filtered/not_selected")
+    if known is None or not connector.wants(known):
+        return Ends("filtered/not_selected" if known else "filtered/unknown_type")
     if not event["id"] or event["time"] is None or not 0 <= event["time"] <= datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp():
         return Ends("undecodable/bad_datum")
     user, anonymous = (None if event.get(name) in NO_ID else event[name] for name in ("external_user_id", "user_id"))

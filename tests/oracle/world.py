@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -120,7 +121,6 @@ class World:
         random: all chance of the inputs.
         open_source: of the logs.
         connectors: those of the configuration.
-        settings: of the configuration's top level, over the usual.
         env: of the runs, over this process's.
     """
 
@@ -131,12 +131,11 @@ class World:
         open_source: Open,
         *,
         connectors: Sequence[Connector] = CONNECTORS,
-        settings: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.home, self.connectors, self.journal = home, connectors, Journal()
         home.mkdir(parents=True)
-        self._settings = {"http": None, "epoch": "200ms", "dedup": {"window": "30d"}, **(settings or {})}
+        self.epoch = "200ms"
         self._offset, self.offset, self.base, self._highest = home / "offset", 0.0, 0.0, 0.0
         self._scripted: dict[str, tuple[str, str]] = {}  # kind and connector of a fault by its name
         self._env = {**os.environ, OFFSET_FILE: str(self._offset), **(env or {})}
@@ -199,7 +198,14 @@ class World:
                 **each.settings,
                 "limits": {"batch_age": "50ms", "batch_events": 50, "in_flight": 4, "timeout": f"{TIMEOUT:g}s"},
             }
-        whole = {**self._settings, "state": str(self.state.path), "dead_letters": str(self.kept.path / "letters"), "workspaces": workspaces}
+        whole = {
+            "http": None,
+            "epoch": self.epoch,
+            "dedup": {"window": "30d"},  # time passes by jumps of two days
+            "state": str(self.state.path),
+            "dead_letters": str(self.kept.path / "letters"),
+            "workspaces": workspaces,
+        }
         (self.home / "segment.yaml").write_text(json.dumps(whole, indent=1))  # JSON is YAML
 
     def way(self, name: str) -> str:
@@ -303,6 +309,20 @@ class World:
                 return False
             time.sleep(0.02)
         return True
+
+    def epochs(self, count: int = 2) -> bool:
+        """Wait until so many more epochs are known to be committed, by what the recovery store itself says."""
+
+        def front() -> tuple[int, int]:
+            rows: list[tuple[int, int]] = []
+            for file in (self.state.path / "recovery").glob("part-*.sqlite3"):
+                with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as part:
+                    rows += part.execute("select ex_num, worker_frontier from fronts").fetchall()
+            last = max((execution for execution, _ in rows), default=0)
+            return last, min((epoch for execution, epoch in rows if execution == last), default=0)
+
+        execution, epoch = front()
+        return self.wait(lambda: front() >= (execution, epoch + count))
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop it in good order; anything else than its documented exit code is a complaint."""

@@ -1,0 +1,95 @@
+"""Takes one guard out of the pipeline, in the processes that get this folder on their path: what the oracle does then shows whether it sees anything.
+
+Python imports this file by its name at the start of every process. Nothing else beside the tests knows of it, and the product has no switch for it.
+"""
+
+import os
+
+import numpy as np
+
+from currents_segment.flows.bucket.log import BucketLog
+from currents_segment.flows.dedup import ShardLogic
+from currents_segment.flows.known import Known
+from currents_segment.flows.source import SlotPartition
+from currents_segment.sinks.keeper import Keeper
+from currents_segment.sinks.segment.backoff import Health
+from currents_segment.sinks.segment.driver import Driver
+from currents_segment.sinks.segment.slot import SinkSlot
+
+
+def unacked_events_are_not_in_the_snapshot():
+    """What is in flight at a crash is gone: its positions are behind it."""
+    snapshot = SinkSlot.snapshot
+    SinkSlot.snapshot = lambda self: snapshot(self) | {"lanes": {}}
+
+
+def dead_letters_are_not_in_the_snapshot():
+    """What is decided and not yet written at a crash is gone."""
+    snapshot = SinkSlot.snapshot
+    SinkSlot.snapshot = lambda self: snapshot(self) | {"dead": ()}
+
+
+def known_ids_are_not_kept():
+    """A run knows none of the ids of the one before."""
+    snapshot = ShardLogic.snapshot
+    ShardLogic.snapshot = lambda self: snapshot(self)[:0]
+
+
+def copies_are_not_dropped():
+    """Every id is new."""
+    add = Known.add
+    Known.add = lambda self, ids, slot: np.ones_like(add(self, ids, slot))
+
+
+def no_tick_in_every_epoch():
+    """Only the first and the last epoch of a run have a tick."""
+    snapshot = SlotPartition.snapshot
+
+    def without(self):
+        state = snapshot(self)
+        self._epoch_begins = False
+        return state
+
+    SlotPartition.snapshot = without
+
+
+def positions_run_ahead():
+    """What was read ahead counts as taken."""
+
+    def position(self, unit):
+        with self._lock:
+            return self._lanes[unit].position
+
+    BucketLog.position = position
+
+
+def dead_events_leave_before_their_letters_are_written():
+    """The state lets go of them when they are handed over for writing."""
+    bury = Keeper.bury
+
+    def early(self, dead, done):
+        dead = tuple(dead)
+        done()
+        bury(self, dead, lambda: None)
+
+    Keeper.bury = early
+
+
+def letters_are_written_before_the_commit():
+    """They are handed over when they are decided."""
+    bury = SinkSlot.bury
+
+    def at_once(self, dead):
+        bury(self, dead)
+        self._keeper.bury(tuple(dead), lambda: None)
+
+    SinkSlot.bury = at_once
+
+
+def a_restart_begins_the_time_to_expiry_anew():
+    """A run does not take over since when its connectors fail."""
+    restore = Driver.restore
+    Driver.restore = lambda self, health: restore(self, Health(last_ok=health.last_ok, wait_until=health.wait_until))
+
+
+globals()[os.environ["SABOTAGE"]]()

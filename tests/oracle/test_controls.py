@@ -1,0 +1,57 @@
+"""The oracle sees what it must: with any guard taken out of the pipeline it says so, and on the same schedule with all guards it finds nothing wrong."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.oracle.controls import sabotaged, trap
+
+ENOUGH = 60.0  # s for a run that comes to its end
+NEVER = 12.0  # s after which one that does not is given up; a machine that is slower than that is only believed sooner
+TRIES = 3
+
+SEEN_AS = {
+    "unacked_events_are_not_in_the_snapshot": ("missing", ENOUGH),
+    "dead_letters_are_not_in_the_snapshot": ("missing", ENOUGH),
+    "known_ids_are_not_kept": ("dedup_failures", ENOUGH),
+    "copies_are_not_dropped": ("dedup_failures", ENOUGH),
+    "no_tick_in_every_epoch": ("missing", NEVER),
+    "positions_run_ahead": ("missing", ENOUGH),
+    "dead_events_leave_before_their_letters_are_written": ("missing", ENOUGH),
+    "letters_are_written_before_the_commit": ("spurious", ENOUGH),
+    "a_restart_begins_the_time_to_expiry_anew": ("expired_late", NEVER),
+}
+CRASHING = "letters_are_written_before_the_commit"
+
+
+@pytest.fixture(scope="module")
+def trapped(tmp_path_factory):
+    """What became of the pipeline without each guard, two at a time: they mostly wait."""
+
+    def without(guard):
+        what, patience = SEEN_AS[guard]
+        for seed in range(TRIES):
+            home = tmp_path_factory.mktemp("control") / f"{guard}-{seed}"
+            found, _ = trap(home, seed, sabotaged(guard), crash_while_expiring=guard == CRASHING, patience=patience)
+            if getattr(found, what):
+                break
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        whole = pool.submit(
+            trap, tmp_path_factory.mktemp("control") / "whole", 0, sabotaged(""), crash_while_expiring=True, patience=ENOUGH
+        )
+        yield {"": whole} | {guard: pool.submit(without, guard) for guard in SEEN_AS}
+
+
+def test_with_all_guards_nothing_is_wrong(trapped):
+    """The schedule itself is one that the pipeline stands."""
+    found, complaints = trapped[""].result()
+    assert found.good, f"{found}\n{dict(found.examples)}"
+    assert [] == complaints
+
+
+@pytest.mark.parametrize("guard", SEEN_AS)
+def test_a_guard_that_is_taken_out_is_missed(trapped, guard):
+    """The oracle sees what the guard was there for."""
+    found = trapped[guard].result()
+    assert 0 < getattr(found, SEEN_AS[guard][0]), f"{found}\n{dict(found.examples)}"
