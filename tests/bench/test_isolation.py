@@ -19,13 +19,13 @@ def slower(ratio, stall=0.5):
 @pytest.mark.parametrize(
     ("trials", "told"),
     [
-        ([slower(0.95), slower(0.2), slower(1.1)], None),
-        ([slower(0.94), slower(0.94), slower(1.1)], "503: the healthy connectors kept 94% of their throughput"),
+        ([slower(0.95), slower(0.2), slower(0.5)], None),
+        ([slower(0.94), slower(0.94), slower(0.9)], "503: the healthy connectors kept 94% of their throughput"),
         ([slower(1.0), slower(1.0, stall=2.0), slower(1.0)], "503: a healthy connector stalled for 2.0 s"),
     ],
 )
-def test_one_busy_moment_of_the_machine_decides_nothing_but_one_stall_does(trials, told):
-    """Throughput is judged by the median of the rounds, a stall by the worst."""
+def test_a_busy_machine_decides_nothing_about_throughput_but_one_stall_counts(trials, told):
+    """Throughput is judged by the best of the rounds, since other work only takes away; stalls by the worst."""
     broken = verdict({"503": trials}, keep=0.95, stall=2.0)
     assert [told] == [line.partition(";")[0] for line in broken] if told else [] == broken
 
@@ -36,10 +36,11 @@ def test_a_stall_is_the_longest_time_between_two_deliveries():
     assert 0.0 == longest_gap([10.0])
 
 
-def test_whatever_is_kept_of_each_event_is_found_and_what_fills_at_the_start_is_not():
-    """The slope leaves out the first fifth."""
-    filled = [replace(CARRIED, events=1_000, memory=300 + 8 * 1_000 * number, store=max(0, 5_000 - 3_000 * number)) for number in range(10)]
-    assert (8.0, 0.0) == pytest.approx(growth(filled), abs=0.7)
+def test_whatever_is_kept_of_each_event_is_found_and_a_step_is_none():
+    """What fills at the start does not count either."""
+    waves = [replace(CARRIED, events=1_000, memory=300 + 8 * 1_000 * number, store=max(0, 5_000 - 3_000 * number)) for number in range(10)]
+    assert (8.0, 0.0) == growth(waves)
+    assert (0.0, 0.0) == growth([replace(CARRIED, events=1_000, store=90_000 if number > 6 else 10) for number in range(10)])
 
 
 def command(*options):
@@ -60,6 +61,6 @@ def test_the_command_shows_a_line_for_each_fault(tmp_path):
 
 def test_the_command_shows_memory_and_store_wave_by_wave(tmp_path):
     """All events are carried by the two healthy connectors, none by the one that is down, which holds what it read."""
-    rows = [line.split() for line in command("--flat", "720", "--home", tmp_path) if line.strip()[:1].isdigit()]
-    assert ["240", "480", "720"] == [row[0] for row in rows]
+    rows = [line.split() for line in command("--flat", "800", "--home", tmp_path) if line.strip()[:1].isdigit()]
+    assert ["200", "400", "600", "800"] == [row[0] for row in rows]
     assert all(0 < int(row[5]) <= int(row[0]) // 2 for row in rows)
