@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import fastavro
 from tests.oracle.truth import Json
@@ -48,7 +48,7 @@ def container(
     """A file's bytes and what they hold, damaged in one of `DAMAGES` or whole; `block` events a block."""
     if damage in {"empty", "foreign"}:
         return (b"" if damage == "empty" else b"PAR1 is another format" * 9), [Stretch(0, 0, damage="undecodable/bad_frame")]
-    parsed = fastavro.parse_schema(schema)
+    parsed: Any = fastavro.parse_schema(schema)
     blocks = [_block(parsed, events[start : start + block], number) for number, start in enumerate(range(0, len(events), block))]
     victim = len(blocks) - 1 if damage == "truncated" else random.randrange(len(blocks))
     codec = "deflate" if damage == "packed" else random.choice(("null", "deflate"))

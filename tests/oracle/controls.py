@@ -6,11 +6,13 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from tests.oracle.journal import Outage
+from tests.oracle.runs import wait
 from tests.oracle.sources import Folder
 from tests.oracle.torture import due, verdict
 from tests.oracle.truth import Connector, expected
 from tests.oracle.verdict import Verdict
-from tests.oracle.world import HOUR, Outage, World
+from tests.oracle.world import HOUR, World
 
 EVERYTHING: Final = {"events": ["*"], "anonymous_users": True}
 STEADY, DOWN, BACK, REFUSER = (Connector(name, "acme", EVERYTHING) for name in ("steady", "down", "back", "refuser"))
@@ -43,11 +45,11 @@ def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring:
         world.put("acme", size=EVENTS, only="Push Notification")
         (world.kept.path / "letters").write_text("a file where a folder must be")
         world.configure({})
-        world.start(1)
+        world.runs.start(1)
         wanted = len(expected(STEADY, world.facts["acme"]).due)
-        world.wait(lambda: world.double.kept("steady") >= wanted and _refused(world) and world.double.answers("down")["503"])
-        world.epochs()
-        world.kill("all", random)
+        wait(lambda: world.double.kept("steady") >= wanted and _refused(world) and world.double.answers("down")["503"])
+        world.runs.epochs()
+        world.runs.kill("all", random)
 
         (world.kept.path / "letters").unlink()
         world.double.clear(name="501")
@@ -57,20 +59,20 @@ def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring:
         if crash_while_expiring:
             world.epoch = "2s"  # from a decision to its commit: enough to crash between
             world.configure({})
-            world.start(1)
-            world.wait(lambda: any(letter.connector == "back" for letter in world.letters()), patience)
-            world.kill("all", random)
+            world.runs.start(1)
+            wait(lambda: any(letter.connector == "back" for letter in world.letters()), patience)
+            world.runs.kill("all", random)
             world.double.clear(name=faults["back"])
             outages[1].ended = world.now()
             world.epoch = "200ms"
             world.configure({})
 
-        world.start(1, "--once")
-        if not world.wait(lambda: not world.run.running(), patience):
+        world.runs.start(1, "--once")
+        if not wait(lambda: not world.runs.last.running(), patience):
             world.journal.late += len(due(world, outages[0]))
-            world.complain(f"it did not come to its end within {patience:g} s")
-            world.run.kill()
-        world.ended()
+            world.runs.complain(f"it did not come to its end within {patience:g} s")
+            world.runs.last.kill()
+        world.runs.ended()
         return verdict(world, 1), world.journal.complaints
     finally:
         world.close()

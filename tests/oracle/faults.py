@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from tests.oracle.runs import wait
 from tests.oracle.world import World
 
 FINAL: Final = (501, 505, 511, 418)
@@ -103,8 +104,8 @@ def frozen_process(random: Random, _connector: str) -> Act:
     which, seconds = random.random(), random.uniform(0.2, 1.5)
 
     def do(world: World) -> bool:
-        pids = world.run.children() or [world.run.process.pid]
-        world.freeze(pids[int(which * len(pids))], seconds)
+        pids = world.runs.last.children() or [world.runs.last.process.pid]
+        world.runs.freeze(pids[int(which * len(pids))], seconds)
         return True
 
     return Act("SIGSTOP of a process", f"a process stands still for {seconds:.1f} s", do)
@@ -115,7 +116,7 @@ def frozen_endpoint(random: Random, _connector: str) -> Act:
     seconds = random.uniform(0.2, 1.5)
 
     def do(world: World) -> bool:
-        world.freeze(world.double.pid, seconds)
+        world.runs.freeze(world.double.pid, seconds)
         return True
 
     return Act("SIGSTOP of the endpoint", f"the endpoint stands still for {seconds:.1f} s", do)
@@ -149,8 +150,10 @@ def full_state(_random: Random, _connector: str) -> Act:
     """The disk of the recovery store is full: the run says so and ends, or goes on where it was not met; room is made after two seconds."""
 
     def do(world: World) -> bool:
+        begin = time.time()
         world.state.fill()
-        world.wait(lambda: not world.run.running(), 2.0)
+        if wait(lambda: not world.runs.last.running(), 2.0):
+            world.journal.lives[-1].ending = begin
         world.state.free()
         return True
 
@@ -161,9 +164,9 @@ def second_run(_random: Random, _connector: str) -> Act:
     """Another run on the same state is refused, and does not disturb the first."""
 
     def do(world: World) -> bool:
-        if not world.run.running():
+        if not world.runs.last.running():
             return False
-        world.refuses("in use by process", code=2)
+        world.runs.refuses("in use by process", code=2)
         return True
 
     return Act("store locked by another run", "a second run on the same state", do)
@@ -206,7 +209,7 @@ def broken_store(how: str) -> Act:
         if not saved:
             return False
         spoil(store)
-        world.refuses(words, code=None)
+        world.runs.refuses(words, code=None)
         for file in store.glob("*"):
             file.unlink()
         for file, content in saved.items():
@@ -268,12 +271,12 @@ def end(world: World, how: str, random: Random) -> None:
     """End the run, in good order or not; one that has ended by itself had a reason."""
     orderly = {"SIGTERM": signal.SIGTERM, "Ctrl-C": signal.SIGINT}.get(how)
     if orderly is not None:
-        world.started()  # before, Python itself does what signals mean
-    if not world.run.running():
-        world.died()
+        world.runs.started()  # before, Python itself does what signals mean
+    if not world.runs.last.running():
+        world.runs.died()
         return
     if orderly is None:
-        world.kill(how.removeprefix("kill "), random)
+        world.runs.kill(how.removeprefix("kill "), random)
     else:
-        world.stop(orderly)
+        world.runs.stop(orderly)
     world.journal.count(how if orderly else f"SIGKILL: {how.removeprefix('kill ')}")

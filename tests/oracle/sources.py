@@ -43,7 +43,7 @@ class Source(Protocol):
 class Folder:
     """Files as Braze writes them to a bucket, in its old and new layouts."""
 
-    damages = DAMAGES
+    damages: tuple[str, ...] = DAMAGES
 
     def __init__(self, home: Path, random: Random) -> None:
         self._folder, self._random, self._files = home, random, 0

@@ -4,10 +4,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from tests.oracle.journal import Journal, Life, Outage
 from tests.oracle.letters import Books, Letter
 from tests.oracle.truth import Connector, Due, Fact, expected, outcome
 from tests.oracle.verdict import Delivery, Seen, judge
-from tests.oracle.world import EXPIRY, Journal, Life, Outage
+from tests.oracle.world import EXPIRY
 
 SHOP = Connector("shop", "acme", {"events": ["*"]})
 KNOWN = {

@@ -8,12 +8,14 @@ from typing import Final
 
 from tests.oracle import faults
 from tests.oracle.inputs import poisoned
+from tests.oracle.journal import Journal, Outage
 from tests.oracle.letters import books
+from tests.oracle.runs import wait
 from tests.oracle.schedule import Round, schedule
 from tests.oracle.sources import opener
 from tests.oracle.truth import expected
 from tests.oracle.verdict import Verdict, judge, seen
-from tests.oracle.world import EXPIRY, HOUR, Journal, Outage, World
+from tests.oracle.world import EXPIRY, HOUR, World
 
 LAST: Final = 180.0  # s for the last run to get to the end of everything
 ROLLING: Final = 60.0  # s in which an event expires after its time
@@ -55,17 +57,17 @@ def play(world: World, one: Round, random: Random) -> None:
     world.configure({name: world.way(way) for name, way in one.ways.items()})
     for way in one.ways.values():
         world.journal.count(f"endpoint: {way}")
-    world.start(one.processes)
+    world.runs.start(one.processes)
     if one.outage:
         outlast(world, one, random)
     if not one.early:
-        world.started()
+        world.runs.started()
     for pause, act in one.acts:
         time.sleep(pause)
-        if world.run.running():
+        if world.runs.last.running():
             _do(world, act)
     wanted = world.double.answers().total() + one.requests
-    world.wait(lambda: world.double.answers().total() >= wanted or not world.run.running(), FEW)
+    wait(lambda: world.double.answers().total() >= wanted or not world.runs.last.running(), FEW)
     faults.end(world, one.ending, random)
     world.met()
 
@@ -83,10 +85,10 @@ def outlast(world: World, one: Round, random: Random) -> None:
     world.journal.outages.append(outage)
     world.put(next(each.workspace for each in world.connectors if each.name == one.down), size=200)
     tried = _tried(world, one.down)
-    if random.random() < 0.5 and world.epochs():  # a failure that no commit knows of begins anew
+    if random.random() < 0.5 and world.runs.epochs():  # a failure that no commit knows of begins anew
         world.set_clock(world.base + 20 * HOUR)
         faults.end(world, "kill all", random)
-        world.start(one.processes)
+        world.runs.start(one.processes)
         tried = tried and _tried(world, one.down)
     hours = 47 * HOUR if one.outage == "47 h" else EXPIRY + 120
     world.base = outage.begun + hours - time.time()
@@ -94,7 +96,7 @@ def outlast(world: World, one: Round, random: Random) -> None:
     tried = tried and _tried(world, one.down)
     if one.outage == "49 h" and tried:
         outage.jumped = world.now()
-        if not world.wait(lambda: not due(world, outage), ROLLING):
+        if not wait(lambda: not due(world, outage), ROLLING):
             world.journal.late += len(due(world, outage))
     world.double.clear(name=fault)
     world.poison(one.down, refused=True)
@@ -105,7 +107,7 @@ def outlast(world: World, one: Round, random: Random) -> None:
 def _tried(world: World, connector: str) -> bool:
     """Wait until an attempt has failed from now on."""
     before = world.double.answers(connector)["503"]
-    return world.wait(lambda: world.double.answers(connector)["503"] > before, ROLLING)
+    return wait(lambda: world.double.answers(connector)["503"] > before, ROLLING)
 
 
 def due(world: World, outage: Outage) -> set[str]:

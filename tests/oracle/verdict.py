@@ -9,9 +9,10 @@ from itertools import pairwise
 from math import inf
 from typing import Final, Self
 
+from tests.oracle.journal import Journal
 from tests.oracle.letters import Books, Letter
 from tests.oracle.truth import Connector, Expected, Json
-from tests.oracle.world import EXPIRY, TIMEOUT, Journal
+from tests.oracle.world import EXPIRY, TIMEOUT
 from tests.system.double import Double
 
 CLEARLY: Final = 15.0  # s: a success this long before a crash was committed for sure, even where a commit takes its time
@@ -209,9 +210,8 @@ def forgotten(one: Delivery, then: float, journal: Journal) -> bool:
     life = next(life for life in reversed(journal.lives) if life.begun <= one.at)
     if then <= life.ended:
         return False
-    if life.clean:
-        return life.stopping is not None and (one.meddled or one.at > life.stopping - TIMEOUT)
-    return one.at > life.ended - CLEARLY
+    ending = life.ended if life.ending is None else life.ending
+    return one.at > ending - (TIMEOUT if life.clean else CLEARLY) or (life.clean and one.meddled)
 
 
 def _both(seen: Seen, ended: Mapping[str, Letter], journal: Journal, verdict: Verdict) -> None:

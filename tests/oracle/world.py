@@ -1,33 +1,29 @@
-"""The whole set-up of a torture: a double, logs, a configuration, and its runs one after the other, with a journal of all that explains what is seen."""
+"""The whole set-up of a torture: a double, logs, a configuration, and its runs, on a clock that can be moved."""
 
 import json
 import os
 import signal
 import socket
-import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from tests.oracle.inputs import POISON, Inputs, Lot
+from tests.oracle.journal import Journal
 from tests.oracle.letters import Letter, documents, letters
 from tests.oracle.places import Place
+from tests.oracle.runs import Runs, wait
 from tests.oracle.sources import Open, Source
 from tests.oracle.truth import Connector, Fact
 from tests.system.double import Double
-from tests.system.rig import CLI, PATIENCE, key
-from tests.system.runs import Run
+from tests.system.rig import key
 
 OFFSET_FILE: Final = "CURRENTS_SEGMENT_CLOCK_OFFSET_FILE"
 HOUR: Final = 3600.0  # s
 EXPIRY: Final = 48 * HOUR
 TIMEOUT: Final = 3.0  # s of a request: a hang shows soon, a busy machine does not look like one
-STARTING: Final = 30.0  # s: until the log says that it runs; longer is for the end of the run to explain
 
 CONNECTORS: Final = (
     Connector("everything", "acme", {"events": ["*"], "anonymous_users": True, "integration_name": "Everything there is"}),
@@ -43,74 +39,6 @@ CONNECTORS: Final = (
     ),
     Connector("raw", "beta", {"events": ["*"], "message_id": "raw"}),
 )
-
-
-@dataclass(slots=True)
-class Life:
-    """One run, as the journal has it; times in seconds since the epoch, by the double's clock.
-
-    Attributes:
-        processes: how many.
-        begun: when it was started.
-        stopping: when it was asked to stop; None where it was not.
-        ended: when the last of its processes was gone.
-        clean: it drained: exit code 0, or 130 of a bounded run.
-    """
-
-    processes: int
-    begun: float
-    stopping: float | None = None
-    ended: float = float("inf")
-    clean: bool = False
-
-
-@dataclass(slots=True)
-class Outage:
-    """A connector's endpoint fails all the time; times by the clock that the pipeline sees, except `over`."""
-
-    connector: str
-    begun: float
-    ended: float = float("inf")
-    over: float = float("inf")  # its end by the double's clock
-    jumped: float = 0.0  # where the clock was put beyond 48 h; 0 where it was not
-
-
-@dataclass(slots=True)
-class Journal:
-    """What was done, as far as it explains what is seen.
-
-    Attributes:
-        lives: of the runs.
-        freezes: (begin, end) of times in which a process stood still.
-        outages: longer ones.
-        faults: disturbances by kind.
-        complaints: what was not as it is documented.
-        unbalanced: ledgers that were seen not to add up.
-        late: events that had not expired a minute after their time.
-        clock: (since when, seconds that it was ahead), in order.
-    """
-
-    lives: list[Life] = field(default_factory=list)
-    freezes: list[tuple[float, float]] = field(default_factory=list)
-    outages: list[Outage] = field(default_factory=list)
-    faults: dict[str, int] = field(default_factory=dict)
-    complaints: list[str] = field(default_factory=list)
-    unbalanced: int = 0
-    late: int = 0
-    clock: list[tuple[float, float]] = field(default_factory=list)
-
-    def real(self, at: float) -> float:
-        """The latest moment at which the clock that the pipeline sees may have shown this; within a second."""
-        ends = [begin for begin, _ in self.clock[1:]] + [float("inf")]
-        return max(
-            (at - offset for (begin, offset), end in zip(self.clock, ends, strict=True) if begin - 1 <= at - offset <= end + 1),
-            default=at - self.clock[-1][1],
-        )
-
-    def count(self, kind: str, number: int = 1) -> None:
-        """So many disturbances of a kind took place."""
-        if number:
-            self.faults[kind] = self.faults.get(kind, 0) + number
 
 
 class World:
@@ -138,11 +66,9 @@ class World:
         self.epoch = "200ms"
         self._offset, self.offset, self.base, self._highest = home / "offset", 0.0, 0.0, 0.0
         self._scripted: dict[str, tuple[str, str]] = {}  # kind and connector of a fault by its name
-        self._env = {**os.environ, OFFSET_FILE: str(self._offset), **(env or {})}
-        self._runs: list[Run] = []  # those of the journal, in order
-        self._all: list[Run] = []
         self._keys = {connector.name: 0 for connector in connectors}
         self.state, self.kept = Place(home / "state", 96), Place(home / "kept", 16)
+        self.runs = Runs(home, self.state.path, {**os.environ, OFFSET_FILE: str(self._offset), **(env or {})}, self.journal)
         workspaces = sorted({connector.workspace for connector in connectors})
         self.sources: dict[str, Source] = {name: open_source(home / f"log-{name}", random) for name in workspaces}
         self.inputs = {
@@ -273,134 +199,20 @@ class World:
         self.facts[workspace] += source.put(lot, self.now(), damage=damage, late=late)
         return damage == what or what not in source.damages
 
-    # ---- runs
-
-    @property
-    def run(self) -> Run:
-        """The last one."""
-        return self._runs[-1]
-
-    def start(self, processes: int, *options: str) -> Run:
-        """Start `run`; the journal has its life."""
-        if self.journal.lives and self.journal.lives[-1].processes != processes:
-            self.journal.count("rescale")
-        run = self._spawn(f"run-{len(self._runs)}", processes, *options)
-        self._runs.append(run)
-        self.journal.lives.append(Life(processes, time.time()))
-        return run
-
-    def _spawn(self, name: str, processes: int, *options: str) -> Run:
-        arguments = ["run", str(self.home / "segment.yaml"), *options, *(["--processes", str(processes)] if processes > 1 else [])]
-        log = self.home / f"{name}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen([*CLI, *arguments], stdout=out, stderr=out, env=self._env, start_new_session=True)
-        self._all.append(Run(process, log, bounded="--once" in options))
-        return self._all[-1]
-
-    def started(self) -> bool:
-        """Wait until the run says that it runs; False where it ended before, or does not say so in time."""
-        return self.wait(lambda: "run.start" in self.run.text() or not self.run.running(), STARTING) and self.run.running()
-
-    def wait(self, condition: Callable[[], object], within: float = PATIENCE) -> bool:
-        """Whether the condition came true in time."""
-        deadline = time.monotonic() + within
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
-
-    def epochs(self, count: int = 2) -> bool:
-        """Wait until so many more epochs are known to be committed, by what the recovery store itself says."""
-
-        def front() -> tuple[int, int]:
-            rows: list[tuple[int, int]] = []
-            for file in (self.state.path / "recovery").glob("part-*.sqlite3"):
-                with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as part:
-                    rows += part.execute("select ex_num, worker_frontier from fronts").fetchall()
-            last = max((execution for execution, _ in rows), default=0)
-            return last, min((epoch for execution, epoch in rows if execution == last), default=0)
-
-        execution, epoch = front()
-        return self.wait(lambda: front() >= (execution, epoch + count))
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """Stop it in good order; anything else than its documented exit code is a complaint."""
-        life = self.journal.lives[-1]
-        life.stopping = time.time()
-        self.run.send(number)
-        code = self.ended()
-        life.clean = code == (130 if self.run.bounded else 0)
-        if code == 3:  # ended hard: nothing is lost, and it says so
-            self.journal.count("a stop that was ended hard")
-        elif not life.clean:
-            self.complain(f"a stop ended with exit code {code}")
-
-    def kill(self, who: str, random: Random) -> None:
-        """SIGKILL: to `all`, to `one` process, or to the cluster's `parent`."""
-        children = self.run.children()
-        if who == "all" or not children:
-            self.run.kill()
-        else:
-            with suppress(ProcessLookupError):
-                os.kill(random.choice(children) if who == "one" else self.run.process.pid, signal.SIGKILL)
-        self.ended()
-
-    def ended(self) -> int:
-        """Wait for its end; its exit code. A run that does not end is a complaint, and is killed."""
-        code = -1
-        try:
-            code = self.run.end(PATIENCE)
-        except AssertionError:
-            self.complain(f"it did not end within {PATIENCE:g} s")
-            self.run.kill()
-        self.journal.lives[-1].ended = time.time()
-        for document in documents(self.state.path):
-            for each in document["connectors"].values():
-                self.journal.unbalanced += abs(each["received"] - each["in_flight"] - sum(each["outcomes"].values()))
-        return code
-
-    def died(self) -> None:
-        """The run has ended by itself: only a full disk may do that, and it says so."""
-        if self.ended() != 1 or "could not be written" not in self.run.text():
-            self.complain("it ended by itself")
-
-    def refuses(self, words: str, code: int | None) -> None:
-        """A run that must not work says these words and ends by itself, with this exit code or with any that means an error."""
-        run = self._spawn(f"refused-{len(self._all)}", 1)
-        try:
-            found = run.end(PATIENCE)
-        except AssertionError:
-            run.kill()
-            found = 0
-        if found == 0 or code not in {None, found} or words not in run.text():
-            self.complain(f"a run that should have said {words!r} ended with {found}:\n{run.text()[-2000:]}")
+    # ---- the whole
 
     def apart(self) -> None:
         """A run that knows nothing of the others begins at `start`; it cannot send anything, and is killed when it has read something."""
         self.configure({each.name: self.way("refused") for each in self.connectors})
-        run = self._spawn(f"apart-{len(self._all)}", 1)
+        run = self.runs.spawn("apart", 1)
 
         def has_read() -> bool:
             mine = [each for each in documents(self.state.path) if each["process"]["pid"] == run.process.pid]
             return any(connector["received"] for each in mine for connector in each["connectors"].values())
 
-        if not self.wait(lambda: has_read() or not run.running()) or not run.running():
-            self.complain(f"a run without a recovery store did not begin anew:\n{run.text()[-2000:]}")
+        if not wait(lambda: has_read() or not run.running()) or not run.running():
+            self.runs.complain(f"a run without a recovery store did not begin anew:\n{run.text()[-2000:]}")
         run.kill()
-
-    def complain(self, what: str) -> None:
-        """Something is not as documented."""
-        self.journal.complaints.append(f"run {len(self._runs) - 1}: {what}\n{self.run.text()[-3000:]}")
-
-    def freeze(self, pid: int, seconds: float) -> None:
-        """SIGSTOP, and SIGCONT after a while."""
-        begin = time.time()
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(seconds)
-            os.kill(pid, signal.SIGCONT)
-        self.journal.freezes.append((begin, time.time()))
 
     def finish(self, processes: int, within: float) -> bool:
         """All faults are over: one bounded run to the end of everything. False where it did not get there."""
@@ -412,14 +224,14 @@ class World:
         self.kept.free()
         self.state.free()
         self.configure({})
-        self.start(processes, "--once")
-        done = self.wait(lambda: not self.run.running(), within)
+        self.runs.start(processes, "--once")
+        done = wait(lambda: not self.runs.last.running(), within)
         if not done:
-            self.complain(f"the last run did not come to its end within {within:g} s")
-            self.run.kill()
-        elif self.run.process.returncode:
-            self.complain(f"the last run ended with exit code {self.run.process.returncode}")
-        self.ended()
+            self.runs.complain(f"the last run did not come to its end within {within:g} s")
+            self.runs.last.kill()
+        elif self.runs.last.process.returncode:
+            self.runs.complain(f"the last run ended with exit code {self.runs.last.process.returncode}")
+        self.runs.ended()
         self.journal.lives[-1].clean = done
         return done
 
@@ -429,12 +241,7 @@ class World:
 
     def close(self) -> None:
         """Nothing is left: no process, no mount."""
-        for run in self._all:
-            for pid in {run.process.pid, *run.children()}:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-            if run.running() or run.children():
-                run.kill()
+        self.runs.close()
         self.double.send(signal.SIGCONT)
         self.double.close()
         for source in self.sources.values():
