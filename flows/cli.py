@@ -15,6 +15,7 @@ from currents_segment.flows.commands.dead_letters_count import dead_letters_coun
 from currents_segment.flows.commands.dead_letters_drop import dead_letters_drop
 from currents_segment.flows.commands.dead_letters_replay import dead_letters_replay
 from currents_segment.flows.commands.demo import demo
+from currents_segment.flows.commands.doctor import doctor
 from currents_segment.flows.commands.explain import explain
 from currents_segment.flows.commands.run import run
 from currents_segment.flows.commands.simulate_currents import simulate_currents
@@ -43,6 +44,7 @@ app = group(HELP)
 app.command("run")(run)
 app.command("check")(check)
 app.command("status")(status)
+app.command("doctor")(doctor)
 
 dead_letters = group("What did not reach Segment: expired, rejected and undecodable events, each with its reason.")
 dead_letters.command("list")(dead_letters_list)

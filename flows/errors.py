@@ -47,7 +47,11 @@ class StoppedError(FailedError):
 
 
 def unknown_version(what: str, found: object, known: int) -> UserError:
-    """The state holds something that a newer version wrote."""
-    return UserError(
-        f"state: {what} of version {found}, this program knows version {known}; use the version of currents-segment that wrote it, or a newer one"
-    )
+    """The state holds something that another version wrote and this one cannot take over."""
+    said = f"state: {what} of version {found}, this program knows version {known}"
+    if isinstance(found, int) and found < known:
+        return UserError(
+            f"{said}; go on with the version of currents-segment that wrote it, or move the state folder away and set `start` to a time before the last delivery: "
+            "what Segment saw within 24 h it drops by messageId"
+        )
+    return UserError(f"{said}; use the version of currents-segment that wrote it, or a newer one")

@@ -104,7 +104,7 @@ def inspect(config: Config, *, clock: Callable[[], float]) -> Preflight:
         name: Outlook(connector, {key: future.result() for key, future in listed[name].items()}, asked[connector.endpoint].result())
         for name, connector in config.connectors.items()
     }
-    findings = [*_state(config), *_dead_letters(config), *_port(config)]
+    findings = [*state_folder(config), *dead_letters_place(config), *_port(config)]
     for outlook in outlooks.values():
         findings += [*_endpoint(outlook), *_sources(outlook), *_start(outlook.connector, clock())]
     return Preflight(
@@ -142,7 +142,8 @@ def _listed(connector: Connector, source: Source, now: float) -> Survey | str:
         return str(fault)
 
 
-def _state(config: Config) -> Iterator[Finding]:
+def state_folder(config: Config) -> Iterator[Finding]:
+    """What is wrong with the state folder and its disk."""
     if why := machine.unwritable(config.state):
         yield Finding("fault", "state", f"{why}: give the folder to the user that runs this, or set `state`")
         return
@@ -157,7 +158,8 @@ def _state(config: Config) -> Iterator[Finding]:
         )
 
 
-def _dead_letters(config: Config) -> Iterator[Finding]:
+def dead_letters_place(config: Config) -> Iterator[Finding]:
+    """What is wrong with the place of dead letters, as far as it can be told without writing."""
     parts = urlsplit(config.dead_letters)
     if parts.scheme == "file" and (why := machine.unwritable(Path(unquote(parts.path)))):
         yield Finding(

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from currents_segment.flows.replay import Judge, Plan
     from currents_segment.flows.replay_send import Result
 
-LOCK: Final = ".replay.lock"  # in a folder of dead letters; names that begin with a dot are no letters
 NAMED: Final = 20  # refused letters that are named; `list --not-replayed` shows the others
 TERMINAL_EVERY: Final = 0.2  # s between two looks of a person at the progress
 LOG_EVERY: Final = 10.0  # s between two lines where nobody looks
@@ -107,7 +106,7 @@ def dead_letters_replay(  # noqa: PLR0917 - typer makes options of them
 def _held(place: str) -> AbstractContextManager[object]:
     """One replay of a folder at a time. Buckets, and machines that share a folder, have no lock."""
     from currents_segment.flows.lock import hold  # noqa: PLC0415
-    from currents_segment.sinks.dead_letters import local  # noqa: PLC0415
+    from currents_segment.sinks.dead_letters import LOCK, local  # noqa: PLC0415
 
     folder = local(place)
     if folder is None or not folder.is_dir():

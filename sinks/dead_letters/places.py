@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
+LOCK: Final = ".replay.lock"  # of a folder whose letters are being sent again; names that begin with a dot are none of its objects
 FILE_MODE: Final = 0o600  # dead letters hold data of persons
 FOLDER_MODE: Final = 0o700
 PATIENCE: Final = timedelta(

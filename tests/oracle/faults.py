@@ -1,5 +1,6 @@
 """Everything that can be done to a run while it runs, or between two runs: one function a disturbance, drawn by chance, said in words."""
 
+import re
 import signal
 import sqlite3
 import time
@@ -238,7 +239,7 @@ def _newer(store: Path) -> None:
         with closing(sqlite3.connect(file)) as part, part:
             rows = part.execute("select step_id, state_key, snap_epoch, ser_change from snaps where ser_change is not null").fetchall()
             for step, key, epoch, change in rows:
-                newer = change.replace(b"version\x94K\x01", b"version\x94K\x63")
+                newer = re.sub(rb"version\x94K.", b"version\x94K\x63", change, flags=re.DOTALL)
                 part.execute(
                     "update snaps set ser_change = ? where step_id = ? and state_key = ? and snap_epoch = ?", (newer, step, key, epoch)
                 )

@@ -14,11 +14,11 @@ from tests.flows.replaying import KEY, SCHEMA, configured, datum, kept, letter, 
 from typer.testing import CliRunner
 
 from currents_segment.flows.commands.dead_letters import dead_letters_list
-from currents_segment.flows.commands.dead_letters_replay import LOCK, dead_letters_replay
+from currents_segment.flows.commands.dead_letters_replay import dead_letters_replay
 from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.lock import hold
 from currents_segment.flows.simulate.segment import Double
-from currents_segment.sinks.dead_letters import DeadLetters
+from currents_segment.sinks.dead_letters import LOCK, DeadLetters
 
 APP = typer.Typer()
 APP.command("list")(dead_letters_list)

@@ -1,0 +1,115 @@
+"""What the doctor finds in the recovery store: its files, its rows, its versions, who holds it. Read only, also while a run writes it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from currents_segment.flows import source as positions
+from currents_segment.flows.committed import POSITIONS, SLOTS, Committed, DamageError, Extent, UnreadableError, committed, damage, parts
+from currents_segment.flows.errors import UserError
+from currents_segment.flows.holdings import Holding, holdings
+from currents_segment.flows.preflight import Finding
+from currents_segment.flows.recovery import way_out
+from currents_segment.flows.slots import NAMES
+
+ROWS: Final = 20_000  # of all steps: a resume takes time in the square of them
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The store as a start would find it.
+
+    Attributes:
+        files: how many there are; 0: the next run is the first.
+        bytes: what they and what stands beside them take on the disk.
+        extents: rows and bytes by step; empty where they cannot be read.
+        since: when it was made, as SQLite writes a time (UTC), or "".
+        begun: when the last run began, likewise.
+        killed: nobody has it open, and what the last run committed last stands beside the files: it was ended hard.
+        holdings: what it knows of each connector.
+        rows: the committed positions by slot.
+        findings: what needs somebody.
+    """
+
+    files: int
+    bytes: int
+    extents: Mapping[str, Extent] = field(default_factory=dict)
+    since: str = ""
+    begun: str = ""
+    killed: bool = False
+    holdings: Mapping[str, Holding] = field(default_factory=dict)
+    rows: Mapping[str, positions.State] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+def look(state: Path, *, held: bool) -> Store:
+    """Look at the store.
+
+    Args:
+        state: the state folder.
+        held: a run has it open.
+    """
+    files = parts(state)
+    if not files:
+        return Store(0, 0, findings=tuple(_missing(state)))
+    beside = [path for path in (state / "recovery").glob("*") if path.is_file()]
+    size, written = sum(path.stat().st_size for path in beside), [path.name for path in beside if path.stat().st_size]
+    if not held and any(name.endswith("-journal") for name in written):
+        return Store(
+            len(files), size, findings=(Finding("warning", "store", "a change of it was cut short: the next start or rewind undoes it"),)
+        )
+    if (wrong := damage(state)) is not None:
+        why, then = way_out(state, wrong)
+        return Store(len(files), size, findings=(Finding("fault", "store", f"{why}: {then}"),))
+    try:
+        with committed(state) as found:
+            return _read(found, len(files), size, killed=not held and any(name.endswith("-wal") for name in written))
+    except UnreadableError as error:
+        text = f"{state / 'recovery'} cannot be read: {error}; look as the user that runs it, and make room if the disk is full"
+    except DamageError as error:
+        text = ": ".join(way_out(state, str(error)))
+    except UserError as error:  # a newer version wrote it
+        text = str(error)
+    return Store(len(files), size, findings=(Finding("fault", "store", text),))
+
+
+def _missing(state: Path) -> Iterator[Finding]:
+    if (state / "status-0.json").exists():  # which process 0 leaves (process.status_file)
+        yield Finding(
+            "fault",
+            "store",
+            f"{state / 'recovery'} is empty, though a run was here: a start would begin at `start` again; put a backup there, or set `start` to a time shortly before the loss",
+        )
+
+
+def _read(found: Committed, files: int, size: int, *, killed: bool) -> Store:
+    known, extents = holdings(found), found.extents()
+    rows = {key: positions.migrated(row) for key, row in found.rows(POSITIONS).items()}
+    return Store(
+        files,
+        size,
+        extents,
+        found.since,
+        found.begun or "",
+        killed,
+        known,
+        rows,
+        tuple(_rows(extents, {POSITIONS: rows, SLOTS: found.rows(SLOTS)})),
+    )
+
+
+def _rows(extents: Mapping[str, Extent], rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    for step, kept in rows.items():
+        if any(rows.values()) and (missing := [name for name in NAMES if name not in kept]):
+            yield Finding(
+                "fault",
+                "store",
+                f"{step} has no state of {len(missing)} of {len(NAMES)} slots ({', '.join(missing)}): their units would begin at `start`; put a backup in its place",
+            )
+    if (count := sum(extent.rows for extent in extents.values())) > ROWS:
+        yield Finding(
+            "warning",
+            "store",
+            f"{count:,} rows: a start takes time in the square of them; a longer epoch and fewer connectors keep it small",
+        )
