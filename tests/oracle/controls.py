@@ -60,7 +60,7 @@ def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring:
             world.epoch = "2s"  # from a decision to its commit: enough to crash between
             world.configure({})
             world.runs.start(1)
-            wait(lambda: any(letter.connector == "back" for letter in world.letters()), patience)
+            wait(lambda: any(world.kept.path.glob("letters/connector=back/*/*.gz")), patience, every=0.005)
             world.runs.kill("all", random)
             world.double.clear(name=faults["back"])
             outages[1].ended = world.now()

@@ -19,13 +19,13 @@ from tests.system.runs import Run
 STARTING: Final = 30.0  # s: until the log says that it runs; what takes longer is for the end of the run to explain
 
 
-def wait(condition: Callable[[], object], within: float = PATIENCE) -> bool:
-    """Whether the condition came true in time."""
+def wait(condition: Callable[[], object], within: float = PATIENCE, every: float = 0.05) -> bool:
+    """Whether the condition came true in time; looked at again every so many seconds."""
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(every)
     return True
 
 

@@ -55,6 +55,8 @@ def play(world: World, one: Round, random: Random) -> None:
     if random.random() < 0.5:
         world.put("acme", size=30, only="Email", change=lambda lot: poisoned(lot, random))
     world.configure({name: world.way(way) for name, way in one.ways.items()})
+    unreachable = [Outage(name, world.now()) for name in one.ways]
+    world.journal.outages += unreachable
     for way in one.ways.values():
         world.journal.count(f"endpoint: {way}")
     world.runs.start(one.processes)
@@ -69,6 +71,8 @@ def play(world: World, one: Round, random: Random) -> None:
     wanted = world.double.answers().total() + one.requests
     wait(lambda: world.double.answers().total() >= wanted or not world.runs.last.running(), FEW)
     faults.end(world, one.ending, random)
+    for outage in unreachable:
+        outage.ended = world.now()
     world.met()
 
 
@@ -93,10 +97,9 @@ def outlast(world: World, one: Round, random: Random) -> None:
     hours = 47 * HOUR if one.outage == "47 h" else EXPIRY + 120
     world.base = outage.begun + hours - time.time()
     world.set_clock(world.base)
-    tried = tried and _tried(world, one.down)
     if one.outage == "49 h" and tried:
         outage.jumped = world.now()
-        if not wait(lambda: not due(world, outage), ROLLING):
+        if not wait(lambda: not due(world, outage), ROLLING, every=0.5):
             world.journal.late += len(due(world, outage))
     world.double.clear(name=fault)
     world.poison(one.down, refused=True)
@@ -113,11 +116,10 @@ def _tried(world: World, connector: str) -> bool:
 def due(world: World, outage: Outage) -> set[str]:
     """Events that should have expired in an outage by now, and are neither delivered nor letters."""
     connector = next(each for each in world.connectors if each.name == outage.connector)
-    wanted = expected(connector, world.facts[connector.workspace])
-    letters = {letter.id for letter in world.letters() if letter.connector == connector.name}
     told = {message for request in world.double.requests(connector.name, ids="1") if request["acknowledged"] for message in request["ids"]}
-    over = world.now() - EXPIRY
-    return {name for name, came in wanted.arrivals.items() if max(came) < over} - letters - told
+    letters = {letter.id for letter in world.letters() if letter.connector == connector.name}
+    over, arrivals = world.now() - EXPIRY, expected(connector, world.facts[connector.workspace]).arrivals
+    return {name for name, came in arrivals.items() if max(came) < over} - letters - told
 
 
 def verdict(world: World, processes: int) -> Verdict:

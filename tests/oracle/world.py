@@ -65,6 +65,7 @@ class World:
         home.mkdir(parents=True)
         self.epoch = "200ms"
         self._offset, self.offset, self.base, self._highest = home / "offset", 0.0, 0.0, 0.0
+        self._faults = 0
         self._scripted: dict[str, tuple[str, str]] = {}  # kind and connector of a fault by its name
         self._keys = {connector.name: 0 for connector in connectors}
         self.state, self.kept = Place(home / "state", 96), Place(home / "kept", 16)
@@ -148,7 +149,8 @@ class World:
         """A fault is in force until the round ends, and counts if a request has met it. Dates mean nothing where clocks differ."""
         if self.offset and fault.get("retry_after_form") == "date":
             fault = {name: value for name, value in fault.items() if name != "retry_after_form"}
-        self._scripted[self.double.fault(**fault)] = kind, fault["source"]
+        self._faults += 1
+        self._scripted[self.double.fault(**fault, name=f"{kind} #{self._faults}")] = kind, fault["source"]
 
     def met(self) -> None:
         """The round's faults of the endpoint are over; those that a request has met are counted. A key that expired is replaced."""
