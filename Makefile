@@ -1,11 +1,12 @@
 # make demo: watch the main job run.  make test: all checks and tests.  make help: the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit torture isolation lock clean
+.PHONY: help demo test lint unit torture isolation fuzz lock clean
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 SEEDS ?= 1 2 3
 ROUNDS ?= 12
+CASES ?= 1000000
 
 help:
 	@echo 'make demo   about 100,000 events from Avro files to a double of Segment, and the proof that all arrived'
@@ -14,6 +15,7 @@ help:
 	@echo 'make unit   the tests that start no processes'
 	@echo 'make torture  crashes and faults by chance, and an oracle: SEEDS="1 2 3" ROUNDS=12 PROCESSES= SOURCE= (empty: 1 to 3 by chance, folder)'
 	@echo 'make isolation  what healthy connectors notice of one that fails, as ratios: FAULTS="503 hang" EVENTS= ROUNDS= PROCESSES=; FLAT=5000000: memory and store'
+	@echo 'make fuzz   spoiled files, frames, datums and schemas, each case watched: CASES=1000000 SEED= (empty: by chance, printed)'
 	@echo 'make lock   resolve the dependencies again (needs uv)'
 	@echo 'make clean  remove what these commands made'
 
@@ -58,6 +60,9 @@ torture: .venv/test.stamp
 isolation: ROUNDS = 3
 isolation: .venv/test.stamp
 	@$(BIN)/python -m tests.bench.isolation --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(FLAT),--flat $(FLAT))
+
+fuzz: .venv/test.stamp
+	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))
 
 lock:
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build pyproject.toml -o requirements.lock

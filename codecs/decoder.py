@@ -5,7 +5,7 @@ Decides by values only: no I/O, no clock. Damaged or hostile bytes end in the ta
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from currents_segment.codecs.message import MAX_MESSAGE, encode, timestamp
 from currents_segment.codecs.outcome import KEPT, Outcome
 from currents_segment.codecs.profile import Profile
 from currents_segment.codecs.schema import Events, Skipped, Writers
+
+MAX_NAME: Final = 200  # characters: names come with the data, and are counted, logged and shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Decoder:
             if datums.position < len(data):
                 result.bad("bytes are left over behind the last datum", span, read, 1, data[datums.position :])
         for field in events.plan.unknown:
-            result.unknown[f"{events.type.name}.{field}"] += read
+            result.unknown[f"{events.type.name}.{field}"[:MAX_NAME]] += read
 
 
 class _Result:
@@ -148,7 +150,7 @@ class _Result:
     def skipped(self, writer: Skipped) -> None:
         """No event is read: what is to be kept is kept span by span, as it came."""
         if writer.outcome is Outcome.UNKNOWN_TYPE:
-            self.unknown[writer.name] += self._records.count
+            self.unknown[writer.name[:MAX_NAME]] += self._records.count
         if writer.outcome.state not in KEPT:
             self._tally[writer.outcome] += self._records.count
             return

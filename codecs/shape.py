@@ -159,6 +159,8 @@ class _Ruler:
         if name in self._open:
             raise SchemaError("the schema contains itself")
         self._open.add(name)
+        if not all(isinstance(field["name"], str) for field in schema["fields"]):  # fastavro takes any
+            raise SchemaError("the schema has a field whose name is not text")
         fields = [self.measure(field["type"], depth + 1) for field in schema["fields"]]
         self._open.remove(name)
         return _Measure(sum(field.least for field in fields), _CONTAINER + sum(field.most for field in fields))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from currents_segment.codecs.catalogue import load
 from currents_segment.codecs.chunk import RAW_KEPT, Damage, Origin, Records, Span
+from currents_segment.codecs.decoder import MAX_NAME
 from currents_segment.codecs.mapping import ENVELOPE
 from currents_segment.codecs.message import LIBRARY, MAX_MESSAGE
 from currents_segment.codecs.outcome import Outcome
@@ -325,3 +326,14 @@ def test_the_same_event_gives_the_same_id_and_another_gives_another(make, click)
     assert made(click) == made(click, campaign_name="other", time=1)
     others = [made(click, 1), made(opened), made(click, settings={"connector": "b"}), made(click, settings={"workspace": "b"})]
     assert len({made(click), *others}) == 5
+
+
+def test_names_that_come_with_the_data_are_cut(make):
+    """They are counted, logged and shown; a schema may have any."""
+    made = make.decoder().decode(make.records(make.schema("x" * 5000), [make.event(make.schema("y"))]))
+    assert {"x" * MAX_NAME: 1} == made.unknown
+    schema = make.schema(TYPES[CLICK], {"name": "z" * 5000, "type": "int"})
+    assert {
+        f"{CLICK}.zz" in name and MAX_NAME == len(name)
+        for name in make.decoder().decode(make.records(schema, [make.event(schema)])).unknown
+    } == {True}

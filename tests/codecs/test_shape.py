@@ -64,6 +64,10 @@ def test_every_currents_schema_is_read(make, known):
             (json.dumps(record("string", {"type": "fixed", "name": "F", "size": size})), "whose size is none")
             for size in (-1, True, 2.5, "5")
         ),
+        *(
+            (json.dumps({"type": "record", "name": "R", "fields": [{"name": name, "type": "int"}]}), "is not text")
+            for name in (None, 5, [], {})
+        ),
         (json.dumps(record("string")) + " " * MAX_SCHEMA, "more than 1,048,576 characters"),
         (json.dumps(record(record("int", name="Twice"), record("string", name="Twice"))), "not an Avro schema"),
         (json.dumps(record({"type": "enum", "name": "E", "symbols": ["a", "a"]})), "not an Avro schema"),
