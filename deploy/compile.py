@@ -7,11 +7,11 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from currents_segment.flows import kernels
-from currents_segment.flows.known import FIRST, SHARDS, Known, Window
+from currents_segment.flows.known import SHARDS, Known, Window
 
-ids = np.arange(1, FIRST + 1, dtype=np.uint64)  # as many as the first table has entries, so that it is rebuilt
+ids = np.arange(1, 1000, dtype=np.uint64)
 kernels.by_shard(ids, np.empty(len(ids), np.uint32), np.empty(SHARDS + 1, np.int64))
-Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(ids, slot=1)
+Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(np.frombuffer(ids.tobytes(), np.uint64), 1.0)  # read-only, as they arrive
 
 loops = {name: loop for name, loop in vars(kernels).items() if isinstance(loop, Dispatcher)}
 if missed := [name for name, loop in loops.items() if not loop.signatures]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 POSITIONS: Final = "currents_segment.read"
 SLOTS: Final = "currents_segment.deliver"
+KNOWN: Final = "currents_segment.dedup"
 SCHEMA: Final = 5  # the `user_version` of Bytewax 0.21.1's files
 LOOKS: Final = 20  # at parts that are being written
 PAUSE: Final = 0.05  # s between two looks: an epoch's commit takes less

@@ -1,24 +1,41 @@
 """Exact deduplication, sharded by hash: the exchange between workers, since copies can come on different partitions.
 
-A shard's ids are kept in rows (shard, time slot of a ring) that only ever grow, so a snapshot costs what is new. After a resume
-the rows give back what was committed, as items: a restored timer could fire before the shard itself is loaded.
+What a shard learns goes to its files (`known_files`) in the same epoch; its state says how much of them counts. After a start the files give
+everything back as items, and the shard holds its answers until it has it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from bytewax.operators import StatefulBatchLogic
 
 from currents_segment.flows import kernels
-from currents_segment.flows.items import AtShard, Chunk, Decoded, Ids, Row, Tick, Verdict
-from currents_segment.flows.known import SHARDS, Known, Window
+from currents_segment.flows.errors import UserError, unknown_version
+from currents_segment.flows.items import AtShard, Chunk, Decoded, Forgotten, FromShard, Ids, Learned, Row, Tick, Verdict
+from currents_segment.flows.known import SHARDS, Known, Past, Window
+from currents_segment.flows.loud import loud
 from currents_segment.flows.slots import NAMES
 
+VERSION: Final = 2  # of a shard's state and its files; 1 kept the ids in rows of the recovery store
+
 Keyed = tuple[str, AtShard]
+ToFiles = tuple[str, Learned | Forgotten]
 
 
-def by_shard(items: Iterable[Decoded], time_slot: int) -> Iterator[Keyed]:
+def past(state: Any) -> Past:
+    """What a shard's committed state says.
+
+    Raises:
+        UserError: another version wrote it.
+    """
+    version = state["version"] if isinstance(state, dict) else 1
+    if version != VERSION:
+        raise unknown_version("known ids", version, VERSION)
+    return Past(*state["past"])
+
+
+def by_shard(items: Iterable[Decoded]) -> Iterator[Keyed]:
     """Split the ids of chunks by shard; a slot's tick goes to the shard of the same number."""
     for item in items:
         if isinstance(item, Tick):
@@ -32,7 +49,7 @@ def by_shard(items: Iterable[Decoded], time_slot: int) -> Iterator[Keyed]:
         for shard in range(SHARDS):
             positions = order[starts[shard] : starts[shard + 1]]
             if len(positions):
-                part = Ids(item.slot, item.connector, item.seq, time_slot, positions.tobytes(), ids[positions].tobytes())
+                part = Ids(item.slot, item.connector, item.seq, positions.tobytes(), ids[positions].tobytes())
                 yield NAMES[shard], part
 
 
@@ -41,82 +58,68 @@ def shards_of(chunk: Chunk) -> int:
     return len(np.unique(chunk.messages.ids >> np.uint64(60)))
 
 
-def to_rows(items: Iterable[Keyed], window: Window) -> Iterator[tuple[str, Row | None]]:
-    """Send ids to the row of their time slot; the first tick of a process wakes every row of its shard (None)."""
+def to_files(items: Iterable[tuple[str, FromShard]]) -> Iterator[tuple[str, ToFiles]]:
+    """What a shard learned or forgot, with its name, to the one who has the files."""
     for shard, item in items:
-        if isinstance(item, Tick):
-            if item.number == 1:
-                for position in range(window.rows):
-                    yield f"{shard}|{position:05d}", None
-        elif isinstance(item, Ids):
-            yield f"{shard}|{item.time_slot % window.rows:05d}", Row(item.time_slot, item.ids)
+        if not isinstance(item, Verdict):
+            yield shard, (shard, item)
 
 
-def from_rows(items: Iterable[tuple[str, Row]]) -> Iterator[Keyed]:
-    """Send what a row gives back after a resume to its shard."""
-    for key, row in items:
-        yield key.partition("|")[0], row
+class ShardLogic(StatefulBatchLogic[AtShard, FromShard, dict[str, Any]]):
+    """Says of each id whether it is new. Holds its answers until all ids that its state counts are back."""
 
-
-class RowLogic(StatefulBatchLogic[Row | None, Row, tuple[int, bytes]]):
-    """The ids of one shard and time slot. Gives back what was committed, once, when it is woken after a resume."""
-
-    def __init__(self, state: tuple[int, bytes] | None) -> None:
-        self._committed = Row(*state) if state else None
-        self._time_slot = state[0] if state else -1
-        self._ids = bytearray(state[1] if state else b"")
-
-    def on_batch(self, values: list[Row | None]) -> tuple[list[Row], bool]:
-        """Append; never give back the live buffer: its new ids would make the shard drop the events themselves."""
-        back: list[Row] = []
-        for row in values:
-            if row is None:
-                if self._committed is not None:
-                    back.append(self._committed)
-                self._committed = None
-            elif row.time_slot >= self._time_slot:
-                if row.time_slot > self._time_slot:  # the ring came round
-                    self._time_slot = row.time_slot
-                    self._ids = bytearray()
-                self._ids += row.ids
-        return back, self._time_slot < 0  # an empty row is discarded: that, too, overwrites one of a crashed epoch
-
-    def snapshot(self) -> tuple[int, bytes]:
-        """The time slot and its ids."""
-        return self._time_slot, bytes(self._ids)
-
-
-class ShardLogic(StatefulBatchLogic[AtShard, Verdict, tuple[int, ...]]):
-    """Says of each id whether it is new. Holds its answers until all rows that its state names have come back."""
-
-    def __init__(self, state: tuple[int, ...] | None, window: Window, watch: Callable[[Known], Any]) -> None:
-        self._known = Known(window)
-        self._missing = set(state or ())
+    def __init__(self, state: Any, *, window: Window, clock: Callable[[], float], watch: Callable[[Known], Any]) -> None:
+        self._clock = clock
+        self._known = Known(window, past(state) if state else None)
+        self._known.at(clock())  # what is too old by now need not come back
+        self._oldest = self._known.oldest
+        self._missing = {self._oldest + i: written for i, (_, written) in enumerate(self._known.past.slots) if written}
         self._held: list[Ids] = []
         watch(self._known)
 
-    def on_batch(self, values: list[AtShard]) -> tuple[list[Verdict], bool]:
+    @loud
+    def on_batch(self, values: list[AtShard]) -> tuple[list[FromShard], bool]:
         """Learn, and answer every part exactly once."""
+        answers: list[FromShard] = []
         for item in values:
-            if isinstance(item, Row):
-                if item.time_slot in self._missing:
-                    self._missing.discard(item.time_slot)
-                    self._known.restore(np.frombuffer(item.ids, np.uint64), item.time_slot)
-            elif isinstance(item, Ids):
+            if isinstance(item, Ids):
                 self._held.append(item)
-        if self._missing:
-            return [], False
-        answers = [self._answer(part) for part in self._held]
-        self._held.clear()
+            elif isinstance(item, Row):
+                answers += self._back(item)
+        if not self._missing:
+            now = self._clock()
+            self._known.at(now)
+            for part in self._held:
+                answers += self._answer(part, now)
+            self._held.clear()
+            answers += [Forgotten(number) for number in range(self._oldest, self._known.oldest)]
+            self._oldest = self._known.oldest
         return answers, False
 
-    def _answer(self, part: Ids) -> Verdict:
-        fresh = self._known.add(np.frombuffer(part.ids, np.uint64), part.time_slot)
-        drop = b"" if fresh.all() else np.frombuffer(part.positions, np.uint32)[~fresh].tobytes()
-        return Verdict(part.slot, part.connector, part.seq, drop)
+    def _back(self, row: Row) -> list[FromShard]:
+        count = self._missing.get(row.time_slot)
+        if count is None:
+            return [Forgotten(row.time_slot)] if row.time_slot < self._oldest else []
+        if len(row.ids) >= count:
+            del self._missing[row.time_slot]
+            self._known.restore(row.ids[:count], row.time_slot)
+            for cut in range(self._oldest, self._known.oldest):  # the cap was lowered
+                self._missing.pop(cut, None)
+        return []
 
-    def snapshot(self) -> tuple[int, ...]:
-        """The live time slots, whose rows must be back before the next run's first answer."""
-        if self._held or self._missing:
-            raise RuntimeError(f"an epoch closed before the shard's known ids were back: {len(self._missing)} time slots are missing")
-        return tuple(self._known.slots)
+    def _answer(self, part: Ids, now: float) -> Iterator[FromShard]:
+        fresh, learned = self._known.add(np.frombuffer(part.ids, np.uint64), now)
+        yield from learned
+        drop = b"" if fresh.all() else np.frombuffer(part.positions, np.uint32)[~fresh].tobytes()
+        yield Verdict(part.slot, part.connector, part.seq, drop)
+
+    @loud
+    def snapshot(self) -> dict[str, Any]:
+        """Which time slots are live, and how many ids of each count: they must be back before the next run's first answer."""
+        if self._missing:
+            raise UserError(
+                f"state: of the ids known before, {len(self._missing)} time slots of a shard are not in the folder `known`, or not all of them; "
+                "put the folder back as it was, or move the whole state away and set `start` to a time before the last delivery: "
+                "what Segment saw within 24 h it drops by messageId"
+            )
+        return {"version": VERSION, "past": tuple(self._known.past)}

@@ -5,6 +5,9 @@ Rows of a chunk are named by (slot, connector, seq): `seq` counts the chunks of 
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from currents_segment.codecs.chunk import Messages, Origin, Records
 
 
@@ -12,7 +15,7 @@ class Tick(NamedTuple):
     """The first item of every epoch of a slot: it wakes the sink slot and the shard of the same number.
 
     Without it Bytewax would give a key that is not written in an epoch the row of a crashed epoch of the same number.
-    `number` counts from 1 in every process; the first wakes every row of the shard's ring.
+    `number` counts from 1 in every process.
     """
 
     slot: int
@@ -57,7 +60,6 @@ class Ids(NamedTuple):
     """The ids of a chunk that belong to one shard.
 
     Attributes:
-        time_slot: when the chunk was decoded, in slots of the deduplication window.
         positions: uint32[n] as bytes, positions within the chunk.
         ids: uint64[n] as bytes.
     """
@@ -65,7 +67,6 @@ class Ids(NamedTuple):
     slot: int
     connector: str
     seq: int
-    time_slot: int
     positions: bytes
     ids: bytes
 
@@ -83,16 +84,41 @@ class Verdict(NamedTuple):
     drop: bytes
 
 
-class Row(NamedTuple):
-    """Ids for one row of a shard's ring, on their way into it or, after a resume, back out of it."""
+class Learned(NamedTuple):
+    """Ids that a shard has learned or renewed, on their way to its files.
+
+    Attributes:
+        time_slot: the shard's number of it.
+        at: how many ids were written for this time slot before.
+        ids: uint64[n] as bytes.
+    """
 
     time_slot: int
+    at: int
     ids: bytes
+
+
+class Forgotten(NamedTuple):
+    """A time slot that a shard knows no more: its file may go."""
+
+    time_slot: int
+
+
+class Row(NamedTuple):
+    """A file of a shard's ids, on its way back after a start. It may hold more ids than were committed.
+
+    Attributes:
+        ids: uint64[n]; not read from the disk before they are used.
+    """
+
+    time_slot: int
+    ids: NDArray[np.uint64]
 
 
 Read = Tick | Raw
 Decoded = Tick | Chunk
 AtShard = Tick | Ids | Row
+FromShard = Verdict | Learned | Forgotten
 AtSink = Tick | Chunk | Verdict
 
 

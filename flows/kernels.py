@@ -1,4 +1,4 @@
-"""The loops over arrays that Python is too slow for, compiled once by numba and cached on disk. They allocate nothing."""
+"""The loops over arrays that Python is too slow for, compiled once by numba and cached on disk."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SPREAD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads the low bits that the table's index is taken from
+# An id is read as shard (4 bits), part of the shard's table (6 bits) and rest (54 bits). Where an entry stands tells shard and part, so it
+# holds the rest and, in their place, a stamp of 10 bits: the number of a time slot, modulo 1,023, plus 1. An entry of 0 is free.
+PARTS = 64
+STAMPS = 1023
+FULL = 0.8  # of a part; beyond, linear probing grows long
+SPARE = 1.2  # a rebuilt part has room for a fifth more ids
+BRIM = 0.95  # the same for a part that cannot grow
+LEAST = 16  # entries of a part
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -37,62 +44,82 @@ def by_shard(ids: NDArray[np.uint64], order: NDArray[np.uint32], starts: NDArray
 
 
 @compiled
-def insert(  # noqa: PLR0917 - numba takes positions only
-    table: NDArray[np.uint64],
-    stamps: NDArray[np.uint16],
-    ids: NDArray[np.uint64],
-    stamp: int,
-    now: int,
-    span: int,
-    fresh: NDArray[np.bool_],
-) -> tuple[int, int]:
-    """Add ids to an open-addressing table; an id is a duplicate if it stands there with a stamp at most `span` before `now`.
-
-    Every sighting renews an id's stamp, so that it is known for `span` from the last one.
-    Shapes: `table` and `stamps` [power of two], 0 in `table` is free; `ids` [n]; `fresh` [n] receives whether each was new.
-
-    Returns:
-        How many free entries were taken, and how many forgotten ones came alive again.
-    """
-    mask = np.uint64(len(table) - 1)
-    taken = 0
-    revived = 0
-    for i in range(len(ids)):
-        at = (ids[i] * SPREAD) & mask
-        while table[at] != 0 and table[at] != ids[i]:
-            at = (at + np.uint64(1)) & mask
-        if table[at] == 0:
-            table[at] = ids[i]
-            stamps[at] = np.uint16(stamp & 0xFFFF)
-            fresh[i] = True
-            taken += 1
-        else:
-            age = (now - int(stamps[at])) & 0xFFFF
-            fresh[i] = age > span
-            revived += fresh[i]
-            if now - stamp < age:
-                stamps[at] = np.uint16(stamp & 0xFFFF)
-    return taken, revived
+def rebuild(  # noqa: PLR0917 - numba takes positions only
+    table: NDArray[np.uint64], sizes: NDArray[np.int64], taken: NDArray[np.int64], part: int, newest: int, span: int
+) -> None:
+    """Write a part of the table anew without what is forgotten, a fifth larger than it needs; its place allowing."""
+    entries = table[part]
+    kept = np.empty(taken[part], np.uint64)
+    count = 0
+    for i in range(sizes[part]):
+        entry = entries[i]
+        if entry != 0 and (newest + 1 - int(entry & np.uint64(STAMPS))) % STAMPS <= span:
+            kept[count] = entry
+            count += 1
+        entries[i] = 0
+    sizes[part] = min(len(entries), max(LEAST, int(count * SPARE / FULL)))
+    taken[part] = count
+    size = np.uint64(sizes[part])
+    for i in range(count):
+        at = ((kept[i] >> np.uint64(32)) * size) >> np.uint64(32)
+        while entries[at] != 0:
+            at += np.uint64(1)
+            if at == size:
+                at = np.uint64(0)
+        entries[at] = kept[i]
 
 
 @compiled
-def rehash(  # noqa: PLR0917 - numba takes positions only
+def insert(  # noqa: PLR0917 - numba takes positions only
     table: NDArray[np.uint64],
-    stamps: NDArray[np.uint16],
-    now: int,
+    sizes: NDArray[np.int64],
+    taken: NDArray[np.int64],
+    live: NDArray[np.int64],
+    ids: NDArray[np.uint64],
+    start: int,
+    slot: int,
+    newest: int,
     span: int,
-    new_table: NDArray[np.uint64],
-    new_stamps: NDArray[np.uint16],
+    fresh: NDArray[np.bool_],
+    learned: NDArray[np.bool_],
 ) -> int:
-    """Copy the entries that are still within `span` before `now` to an empty table; returns how many."""
-    mask = np.uint64(len(new_table) - 1)
-    copied = 0
-    for i in range(len(table)):
-        if table[i] != 0 and ((now - int(stamps[i])) & 0xFFFF) <= span:
-            at = (table[i] * SPREAD) & mask
-            while new_table[at] != 0:
-                at = (at + np.uint64(1)) & mask
-            new_table[at] = table[i]
-            new_stamps[at] = stamps[i]
-            copied += 1
-    return copied
+    """Add the ids from `start` on, all of one shard, sighted in time slot `slot`; an id is a duplicate if it stands there with a slot at most `span` before `newest`.
+
+    A sighting in a newer time slot renews an entry. A part that is full is rebuilt, without what is forgotten, at a fifth more than it needs.
+
+    Shapes: `table` [64 parts, most entries a part], of which the first `sizes[part]` are used and `taken[part]` taken; `live` [1024] counts
+    entries by stamp; `ids`, `fresh`, `learned` [n] receive whether each was new, and whether it must be kept with this time slot.
+
+    Returns:
+        Up to where it came: less than all if a part is full of live entries.
+    """
+    stamp = np.uint64(slot % STAMPS + 1)
+    for i in range(start, len(ids)):
+        part = int(ids[i] >> np.uint64(54)) & (PARTS - 1)
+        if taken[part] >= (FULL if sizes[part] < table.shape[1] else BRIM) * sizes[part]:
+            rebuild(table, sizes, taken, part, newest, span)
+            if taken[part] >= BRIM * sizes[part]:
+                return i
+        entries = table[part]
+        rest = ids[i] << np.uint64(10)
+        size = np.uint64(sizes[part])
+        at = ((rest >> np.uint64(32)) * size) >> np.uint64(32)
+        while entries[at] != 0 and (entries[at] ^ rest) >> np.uint64(10) != 0:
+            at += np.uint64(1)
+            if at == size:
+                at = np.uint64(0)
+        fresh[i] = learned[i] = True
+        if entries[at] == 0:
+            taken[part] += 1
+        else:
+            held = int(entries[at] & np.uint64(STAMPS))
+            age = (newest + 1 - held) % STAMPS
+            if age <= span:
+                fresh[i] = False
+                learned[i] = newest - slot < age
+                if learned[i]:
+                    live[held] -= 1
+        if learned[i]:
+            entries[at] = rest | stamp
+            live[stamp] += 1
+    return len(ids)

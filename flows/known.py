@@ -1,18 +1,20 @@
-"""The ids that one shard knows: exact, in time slots, in arrays. Never a Bloom filter: a false positive is a lost event."""
+"""The ids that one shard knows: exact, in time slots, in one array. Never a Bloom filter: a false positive is a lost event."""
 
-from dataclasses import dataclass, field
-from typing import Final
+import mmap
+from collections import deque
+from dataclasses import dataclass
+from math import sqrt
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from currents_segment.flows import kernels
+from currents_segment.flows.items import Learned
 
 SHARDS: Final = 16  # for ever, as the slots: by the top four bits of an id
-RING: Final = 1_000  # time slots in a window: 16 shards x 1,003 rows stay under the 20,000 that a recovery store resumes quickly
-FULL: Final = 0.7  # of the table; beyond, linear probing grows long
-SPARE: Final = 1.25  # room for a quarter more ids before the next rebuild
-FIRST: Final = 1 << 10  # entries of an empty table
+RING: Final = 100  # time slots in a window, and in the cap: what is known for too long, or forgotten too early, is a hundredth
+MOST: Final = 500  # time slots of a shard; with the 64 that an entry may wait to be swept out, fewer than there are stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,101 +35,144 @@ class Window:
         return max(1.0, self.length / RING)
 
     @property
-    def span(self) -> int:
-        """Time slots that are known beside the current one."""
-        return int(np.ceil(self.length / self.step))
-
-    @property
-    def rows(self) -> int:
-        """Positions of the ring: one is being written, one is being forgotten."""
-        return self.span + 3
-
-    def slot(self, now: float) -> int:
-        """The time slot of a moment."""
-        return int(now // self.step)
+    def cap(self) -> int:
+        """Most ids of one shard."""
+        return self.max_ids // SHARDS
 
 
-@dataclass(slots=True)
-class Known:
-    """One shard's ids in an open-addressing table of 10 bytes an entry: the id and the low 16 bits of its time slot.
-
-    An id is known for a window from its last sighting. An entry whose time slot is forgotten is as good as absent, and is swept out
-    when the table is rebuilt.
+class TimeSlot(NamedTuple):
+    """A stretch of time in which a shard learned ids; it is forgotten as a whole.
 
     Attributes:
-        window: how long and how many.
-        slots: the live time slots.
+        last: when an id was last sighted in it, seconds since the epoch.
+        written: how many ids were learned or renewed in it.
     """
 
-    window: Window
-    slots: set[int] = field(default_factory=set)
-    _table: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(FIRST, np.uint64))
-    _stamps: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(FIRST, np.uint16))
-    _taken: int = 0
-    _forgotten: int = 0  # entries taken whose time slot is no longer live
-    _now: int = 0
-    _swept: int = 0
-    _cut: int = -1  # time slots up to this one were forgotten because of the cap
+    last: float
+    written: int
+
+
+class Past(NamedTuple):
+    """What a shard must know of its ids beside the ids themselves: plain values, a few hundred bytes.
+
+    Attributes:
+        newest: number of the newest time slot; the others are numbered backwards from it.
+        began: when it began.
+        cut: until when ids were forgotten because of the cap; 0 if they never were.
+        slots: (last, written) of each live time slot, the oldest first.
+    """
+
+    newest: int = 0
+    began: float = 0.0
+    cut: float = 0.0
+    slots: tuple[tuple[float, int], ...] = ()
+
+
+class Known:
+    """One shard's ids in an open-addressing table of 8 bytes an entry, 10 to 12 bytes an id, with the time slot of their last sighting.
+
+    An id is known for a window from its last sighting, and forgotten at most a hundredth of it later. The table has 64 parts that grow each for
+    itself, in address space that is reserved for the cap and takes memory only where an entry was written. So no insert waits for more than
+    one part of one shard. Forgetting a time slot touches no entry: it is swept out when its part is rebuilt, of which each new time slot
+    does one.
+
+    Args:
+        window: how long and how many.
+        past: of an earlier run, whose ids come by `restore`.
+    """
+
+    def __init__(self, window: Window, past: Past | None = None) -> None:
+        past = past or Past()
+        self.window = window
+        self.count = 0
+        self._slots = deque(TimeSlot(*slot) for slot in past.slots)
+        self._newest, self._began, self._cut = past.newest, past.began, past.cut
+        self._now = self._slots[-1].last if self._slots else 0.0
+        mean = window.cap / kernels.PARTS
+        most = int((mean + 6 * sqrt(mean) + 64) / kernels.FULL)  # by chance a part has more than the mean; six deviations never come
+        space = mmap.mmap(-1, kernels.PARTS * most * 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._table = np.frombuffer(space, np.uint64).reshape(kernels.PARTS, most)
+        self._sizes = np.full(kernels.PARTS, kernels.LEAST, np.int64)
+        self._taken = np.zeros(kernels.PARTS, np.int64)
+        self._live = np.zeros(kernels.STAMPS + 1, np.int64)
 
     @property
-    def count(self) -> int:
-        """How many ids are known."""
-        return self._taken - self._forgotten
+    def past(self) -> Past:
+        """What the next run must know."""
+        return Past(self._newest, self._began, self._cut, tuple((slot.last, slot.written) for slot in self._slots))
+
+    @property
+    def oldest(self) -> int:
+        """Number of the oldest live time slot."""
+        return self._newest - len(self._slots) + 1
 
     @property
     def reach(self) -> float:
         """Seconds back for which a duplicate is surely found: the window, unless the cap cut it."""
-        return min(self.window.length, (self._span() + 1) * self.window.step)
+        return min(self.window.length, self._now - self._cut)
 
-    def add(self, ids: NDArray[np.uint64], slot: int) -> NDArray[np.bool_]:
-        """Learn ids at a time slot; returns which of them were new, the first of equal ones being the new one.
+    def at(self, now: float) -> None:
+        """It is now so late: forget what is older than the window. A clock that is set back stands still."""
+        self._now = max(self._now, now)
+        while self._slots and self._slots[0].last < self._now - self.window.length:
+            self._forget()
 
-        A slot before the newest one is kept as it is (another worker's clock is behind), as long as the window reaches it.
-        """
-        self._advance(slot)
-        fresh = self._insert(ids, max(slot, self._now - self._span()))
-        cap = self.window.max_ids // SHARDS
-        while self.count > cap and len(self.slots) > 1:
-            oldest = min(self.slots)
-            self._forget(oldest)
-            self._cut = max(self._cut, oldest)
-        return fresh
+    def add(self, ids: NDArray[np.uint64], now: float) -> tuple[NDArray[np.bool_], list[Learned]]:
+        """Learn ids of this shard; returns which of them were new, the first of equal ones being the new one, and what must be kept."""
+        self.at(now)
+        fresh, learned = np.empty(len(ids), np.bool_), np.empty(len(ids), np.bool_)
+        kept: list[Learned] = []
+        done = 0
+        while True:
+            written = self._open()
+            start = done
+            done = self._insert(ids, start, self._newest, fresh, learned)
+            new = ids[start:done][learned[start:done]]
+            self._slots[-1] = TimeSlot(self._now, written + len(new))
+            if len(new):
+                kept.append(Learned(self._newest, written, new.tobytes()))
+            if done == len(ids):
+                break
+            self._cut_oldest()  # a part is full: the ids are no hashes, or nearly as many as the cap
+        while (self.count > self.window.cap or len(self._slots) > MOST) and len(self._slots) > 1:
+            self._cut_oldest()
+        return fresh, kept
 
     def restore(self, ids: NDArray[np.uint64], slot: int) -> None:
-        """Learn ids that an earlier run knew; time slots come in any order."""
-        self._now = max(self._now, slot)
-        self._insert(ids, slot)
+        """Learn what an earlier run learned in a live time slot; they come in any order."""
+        fresh, learned = np.empty(len(ids), np.bool_), np.empty(len(ids), np.bool_)
+        done = 0
+        while done < len(ids) and slot >= self.oldest:
+            done = self._insert(ids, done, slot, fresh, learned)
+            if done < len(ids):
+                self._cut_oldest()  # the cap was lowered
 
-    def _span(self) -> int:
-        return self.window.span if self._cut < 0 else min(self.window.span, self._now - self._cut - 1)
+    def _insert(self, ids: NDArray[np.uint64], start: int, slot: int, fresh: NDArray[np.bool_], learned: NDArray[np.bool_]) -> int:
+        span = len(self._slots) - 1
+        done = kernels.insert(self._table, self._sizes, self._taken, self._live, ids, start, slot, self._newest, span, fresh, learned)
+        self.count += int(np.count_nonzero(fresh[start:done]))
+        return done
 
-    def _advance(self, slot: int) -> None:
-        if slot <= self._now:
-            return
-        self._now = slot
-        for old in [one for one in self.slots if one < slot - self.window.span]:
-            self._forget(old)
-        if self._now - self._swept > 0xFFFF - 2 * self.window.span:  # before a stamp's 16 bits come round again
-            self._rebuild(len(self._table))
+    def _open(self) -> int:
+        """Begin a time slot where the newest is old or full; returns how many ids it has."""
+        if not self._slots or self._now - self._began >= self.window.step or self._slots[-1].written >= max(1, self.window.cap // RING):
+            self._newest, self._began = self._newest + 1, self._now
+            self._slots.append(TimeSlot(self._now, 0))
+            kernels.rebuild(self._table, self._sizes, self._taken, self._newest % kernels.PARTS, self._newest, len(self._slots) - 1)
+            while not self._live[self._stamp()] and len(self._slots) > 1:
+                self._forget()  # all its ids were sighted again since
+        return self._slots[-1].written
 
-    def _forget(self, slot: int) -> None:
-        self.slots.discard(slot)
-        self._forgotten += int(np.count_nonzero((self._stamps == slot & 0xFFFF) & (self._table != 0)))
+    def _stamp(self) -> int:
+        """Of the oldest time slot."""
+        return self.oldest % kernels.STAMPS + 1
 
-    def _insert(self, ids: NDArray[np.uint64], slot: int) -> NDArray[np.bool_]:
-        if self._taken + len(ids) > FULL * len(self._table):
-            size = FIRST
-            while size * FULL < SPARE * (self.count + len(ids)):
-                size *= 2
-            self._rebuild(size)
-        fresh = np.empty(len(ids), np.bool_)
-        taken, revived = kernels.insert(self._table, self._stamps, ids, slot, self._now, self._span(), fresh)
-        self._taken += taken
-        self._forgotten -= revived
-        self.slots.add(slot)
-        return fresh
+    def _forget(self) -> None:
+        stamp = self._stamp()
+        self.count -= int(self._live[stamp])
+        self._live[stamp] = 0
+        self._slots.popleft()
 
-    def _rebuild(self, size: int) -> None:
-        table, stamps = np.zeros(size, np.uint64), np.zeros(size, np.uint16)
-        self._taken = kernels.rehash(self._table, self._stamps, self._now, self._span(), table, stamps)
-        self._table, self._stamps, self._swept, self._forgotten = table, stamps, self._now, 0
+    def _cut_oldest(self) -> None:
+        self._cut = self._slots[0].last
+        self._forget()

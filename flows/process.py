@@ -23,6 +23,7 @@ from currents_segment.flows.config import Config
 from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.known import Window
+from currents_segment.flows.known_files import Files
 from currents_segment.flows.logs import BucketLogs, units
 from currents_segment.flows.slots import Place, Unit
 from currents_segment.flows.source import Logs, SlotSource
@@ -178,7 +179,9 @@ class Process:
         return segment.Parts(
             source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once),
             decoders={name: Decoder(self.config.profile(name), known) for name in self.config.connectors},
+            place=self.place,
             window=self._window,
+            files=Files(self.config.state / "known"),
             clock=self._clock,
             watch=self.board.known.append,
             trace=self._trace(),

@@ -6,7 +6,7 @@ from typing import Final, TextIO
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-from currents_segment.flows.committed import POSITIONS, SLOTS, DamageError, UnreadableError, committed, mend, parts
+from currents_segment.flows.committed import KNOWN, POSITIONS, SLOTS, DamageError, UnreadableError, committed, mend, parts
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.lock import hold
 
@@ -48,7 +48,7 @@ def check(state: Path) -> None:
     Raises:
         UserError: it was written by a newer version, or cannot be read.
     """
-    from currents_segment.flows import source  # noqa: PLC0415 - who only locks or looks needs neither
+    from currents_segment.flows import dedup, source  # noqa: PLC0415 - who only locks or looks needs none of them
     from currents_segment.sinks.segment import state as held  # noqa: PLC0415
 
     if not parts(state):
@@ -60,6 +60,8 @@ def check(state: Path) -> None:
                 source.migrated(kept)
             for kept in found.rows(SLOTS).values():
                 held.migrated(kept)
+            for kept in found.rows(KNOWN).values():
+                dedup.past(kept)
     except UnreadableError:  # the flow meets it too: a full disk, a folder of somebody else's
         return
     except DamageError as error:

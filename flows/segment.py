@@ -20,6 +20,8 @@ from bytewax.dataflow import Dataflow
 
 from currents_segment.flows import dedup, steps
 from currents_segment.flows.known import Known, Window
+from currents_segment.flows.known_files import Files, KnownSink, KnownSource
+from currents_segment.flows.slots import Place
 from currents_segment.flows.source import SlotSource
 from currents_segment.sinks.segment.sink import SegmentSink
 
@@ -31,7 +33,9 @@ class Parts:
     Attributes:
         source: reads chunks of raw records.
         decoders: by connector.
+        place: which process this is.
         window: of deduplication.
+        files: of known ids.
         clock: seconds since the epoch.
         watch: is shown the known ids of each shard of this process.
         trace: makes a span of each chunk; None when traces are off.
@@ -40,7 +44,9 @@ class Parts:
 
     source: SlotSource
     decoders: Mapping[str, steps.Decoder]
+    place: Place
     window: Window
+    files: Files
     clock: Callable[[], float]
     watch: Callable[[Known], None]
     trace: steps.Trace | None
@@ -49,17 +55,17 @@ class Parts:
 
 def build(parts: Parts) -> Dataflow:
     """Wire the steps."""
-    window = parts.window
     flow = Dataflow("currents_segment")
 
     read = op.input("read", flow, parts.source)
     decoded = op.flat_map_batch("decode", read, partial(steps.decode, decoders=parts.decoders, trace=parts.trace))
 
-    # Exact deduplication: ids to their shard; the rows that keep them give them back to it after a resume.
-    ids = op.flat_map_batch("ids", decoded, lambda items: dedup.by_shard(items, window.slot(parts.clock())))
-    rows = op.stateful_batch("rows", op.flat_map_batch("to_rows", ids, partial(dedup.to_rows, window=window)), dedup.RowLogic)
-    known = op.merge("ids_and_known", ids, op.flat_map_batch("from_rows", rows, dedup.from_rows))
-    answers = op.stateful_batch("dedup", known, lambda state: dedup.ShardLogic(state, window, parts.watch))
+    # Exact deduplication: ids to their shard. What it learns goes to files, which give it back after a start.
+    ids = op.flat_map_batch("ids", decoded, dedup.by_shard)
+    known = op.input("known", flow, KnownSource(parts.place, parts.files))
+    shard = partial(dedup.ShardLogic, window=parts.window, clock=parts.clock, watch=parts.watch)
+    answers = op.stateful_batch("dedup", op.merge("ids_and_known", ids, known), shard)
+    op.output("keep", op.flat_map_batch("to_files", answers, dedup.to_files), KnownSink(parts.place, parts.files))
 
     bodies = op.flat_map_batch("bodies", decoded, steps.to_sink)
     verdicts = op.flat_map_batch("verdicts", answers, steps.verdicts)

@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 
 from currents_segment.codecs.chunk import Messages, Origin, Records
 from currents_segment.flows.dedup import shards_of
-from currents_segment.flows.items import AtSink, Chunk, Decoded, Read, Tick, Verdict, emitted
+from currents_segment.flows.items import AtSink, Chunk, Decoded, FromShard, Read, Tick, Verdict, emitted
 from currents_segment.flows.slots import NAMES
 
 
@@ -59,7 +59,8 @@ def to_sink(items: Iterable[Decoded]) -> Iterator[tuple[str, AtSink]]:
         yield NAMES[item.slot], item
 
 
-def verdicts(items: Iterable[tuple[str, Verdict]]) -> Iterator[tuple[str, AtSink]]:
+def verdicts(items: Iterable[tuple[str, FromShard]]) -> Iterator[tuple[str, AtSink]]:
     """A shard's verdicts go back to the sink slot that has the chunk."""
-    for _, verdict in items:
-        yield NAMES[verdict.slot], verdict
+    for _, item in items:
+        if isinstance(item, Verdict):
+            yield NAMES[item.slot], item

@@ -65,9 +65,9 @@ class Dedup(Section):
     window: Annotated[float, durations("1m", "30d")] = setting(
         "How long an id is known. An event that comes again later is sent again.", "24h"
     )
-    # As many as a day of 1,000 events a second; full they take 2.7 GB. When the cap cuts the window, status and metrics show the effective one.
+    # As many as a day of 1,000 events a second; full they take 1.3 GB. When the cap cuts the window, status and metrics show the effective one.
     max_ids: Annotated[int, counts("1K", "10G")] = setting(
-        "Most ids known at a time, over all connectors and processes; each takes 14 to 29 B of memory.", "100M"
+        "Most ids known at a time, over all connectors and processes; each takes 10 to 13 B of memory.", "100M"
     )
 
 

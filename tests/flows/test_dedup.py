@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from currents_segment.codecs.chunk import Messages, Origin
 from currents_segment.flows import dedup
-from currents_segment.flows.items import Chunk, Ids, Row, Tick, Verdict
+from currents_segment.flows.errors import UserError
+from currents_segment.flows.items import Chunk, Forgotten, Ids, Row, Tick, Verdict
 from currents_segment.flows.known import Window
 
 WINDOW = Window(length=60.0, max_ids=1 << 20)
@@ -18,19 +19,31 @@ def chunk(ids, slot=5, seq=0):
     return chunk._replace(shards=dedup.shards_of(chunk))
 
 
-def part(*ids, slot=5, seq=0, time_slot=100):
-    return Ids(slot, "a", seq, time_slot, np.arange(len(ids), dtype=np.uint32).tobytes(), np.array(ids, np.uint64).tobytes())
+def part(*ids, slot=5, seq=0):
+    return Ids(slot, "a", seq, np.arange(len(ids), dtype=np.uint32).tobytes(), np.array(ids, np.uint64).tobytes())
 
 
-def shard(state=None):
-    return dedup.ShardLogic(state, WINDOW, lambda known: None)
+def shard(state=None, now=1e9, window=WINDOW):
+    return dedup.ShardLogic(state, window=window, clock=lambda: now, watch=lambda known: None)
+
+
+def verdict(*drop, slot=5, seq=0):
+    return Verdict(slot, "a", seq, np.array(drop, np.uint32).tobytes())
+
+
+def verdicts(answers):
+    return [answer for answer in answers if isinstance(answer, Verdict)]
+
+
+def row(time_slot, *ids):
+    return Row(time_slot, np.array(ids, np.uint64))
 
 
 @given(st.lists(st.integers(1, 2**64 - 1), max_size=200))
 def test_every_id_goes_to_exactly_one_shard_with_its_position(ids):
     """As many parts leave as the chunk says that verdicts will come back."""
     one = chunk(ids)
-    parts = list(dedup.by_shard([one], 7))
+    parts = list(dedup.by_shard([one]))
     assert one.shards == len(parts)
     back = {}
     for key, item in parts:
@@ -42,59 +55,92 @@ def test_every_id_goes_to_exactly_one_shard_with_its_position(ids):
 
 def test_a_tick_wakes_the_shard_of_its_slots_number():
     """A shard that slept through an epoch would get the row of a crashed epoch of the same number as its state."""
-    assert [("09", Tick(9, 4))] == list(dedup.by_shard([Tick(9, 4)], 7))
-
-
-def test_the_first_tick_of_a_process_wakes_every_row_of_the_ring_and_no_later_one_does():
-    """So that all rows of a crashed epoch are overwritten before the first commit."""
-    assert WINDOW.rows == len({key for key, row in dedup.to_rows([("09", Tick(9, 1))], WINDOW) if row is None})
-    assert [] == list(dedup.to_rows([("09", Tick(9, 2))], WINDOW))
-
-
-def test_a_row_gives_back_what_was_committed_and_not_what_came_since():
-    """Its new ids would make the shard drop the events themselves."""
-    row = dedup.RowLogic((100, b"old-ids-"))
-    assert ([], False) == row.on_batch([Row(100, b"new-ids-")])
-    assert ([Row(100, b"old-ids-")], False) == row.on_batch([None])
-    assert ([], False) == row.on_batch([None])
-    assert (100, b"old-ids-new-ids-") == row.snapshot()
-
-
-def test_a_row_starts_anew_when_the_ring_comes_round():
-    """And takes nothing that is older than itself."""
-    row = dedup.RowLogic((100, b"old-ids-"))
-    row.on_batch([Row(100 + WINDOW.rows, b"new-ids-")])
-    row.on_batch([Row(100, b"too-late")])
-    assert (100 + WINDOW.rows, b"new-ids-") == row.snapshot()
-
-
-def test_an_empty_row_is_discarded():
-    """That overwrites what a crashed epoch left."""
-    assert ([], True) == dedup.RowLogic(None).on_batch([None])
+    assert [("09", Tick(9, 4))] == list(dedup.by_shard([Tick(9, 4)]))
 
 
 def test_a_shard_answers_every_part_once_with_the_positions_to_drop():
     """A second copy is dropped wherever it comes from."""
-    one = shard()
-    answers, discard = one.on_batch([part(11, 12, 11, slot=3), part(12, 13, slot=4, seq=8)])
+    answers, discard = shard().on_batch([part(11, 12, 11, slot=3), part(12, 13, slot=4, seq=8)])
     assert not discard
-    assert [Verdict(3, "a", 0, np.array([2], np.uint32).tobytes()), Verdict(4, "a", 8, np.array([0], np.uint32).tobytes())] == answers
+    assert [verdict(2, slot=3), verdict(0, slot=4, seq=8)] == verdicts(answers)
+
+
+def test_what_a_shard_learns_goes_to_its_files_by_position_and_what_it_knew_does_not():
+    """So a snapshot costs what is new. Positions go on after a restart."""
+    one = shard()
+    first, _ = one.on_batch([part(11, 12, 11), part(12, 13)])
+    second, _ = shard(one.snapshot()).on_batch([row(1, 11, 12, 13), part(13, 14)])
+    keyed = [("09", answer) for answer in [*first, *second]]
+    written = [(name, item.time_slot, item.at, np.frombuffer(item.ids, np.uint64).tolist()) for name, item in _values(keyed)]
+    assert [("09", 1, 0, [11, 12]), ("09", 1, 2, [13]), ("09", 1, 3, [14])] == written
+
+
+def _values(keyed):
+    return [value for _, value in dedup.to_files(keyed)]
 
 
 def test_a_shard_holds_its_answers_until_all_its_known_ids_are_back():
     """Otherwise a copy of a known event would pass in the first epoch after a restart."""
+    first = shard(now=1e9)
+    first.on_batch([part(11)])
+    second = shard(first.snapshot(), now=1e9 + 2)
+    second.on_batch([row(1, 11), part(12)])
+    again = shard(second.snapshot(), now=1e9 + 3)
+    assert ([], False) == again.on_batch([part(11, 12, 13)])
+    assert ([], False) == again.on_batch([row(2, 12)])
+    assert [verdict(0, 1)] == verdicts(again.on_batch([row(1, 11)])[0])
+
+
+def test_what_a_crashed_epoch_wrote_is_not_known():
+    """It stands behind what was committed, or in a time slot that never was: taken for known, its events would be dropped as copies of themselves."""
     first = shard()
-    first.on_batch([part(11, time_slot=100), part(12, time_slot=101)])
+    first.on_batch([part(11)])
     again = shard(first.snapshot())
-    assert ([], False) == again.on_batch([part(11, 12, 13, time_slot=102)])
-    assert ([], False) == again.on_batch([Row(101, np.array([12], np.uint64).tobytes())])
-    answers, _ = again.on_batch([Row(100, np.array([11], np.uint64).tobytes())])
-    assert [Verdict(5, "a", 0, np.array([0, 1], np.uint32).tobytes())] == answers
+    answers, _ = again.on_batch([row(1, 11, 12), row(2, 13), part(11, 12, 13)])
+    assert [verdict(0)] == verdicts(answers)
 
 
-def test_an_epoch_that_closes_before_the_known_ids_are_back_is_a_bug():
-    """It is raised, not passed over."""
-    one = shard((100,))
-    one.on_batch([part(11)])
-    with pytest.raises(RuntimeError, match="1 time slots are missing"):
+def test_a_time_slot_is_forgotten_once_and_then_its_file_may_go():
+    """Also one that was too old already when the run began, or that no run knows."""
+    first = shard(now=1e9)
+    first.on_batch([part(11)])
+    later = shard(first.snapshot(), now=1e9 + 100)
+    answers, _ = later.on_batch([row(0, 9), row(1, 11), Tick(5, 1)])
+    assert [Forgotten(0), Forgotten(1)] == answers
+    assert [verdict()] == verdicts(shard(first.snapshot(), now=1e9 + 100).on_batch([part(11)])[0])  # nor is it waited for
+    now = [1e9]
+    moving = dedup.ShardLogic(None, window=WINDOW, clock=lambda: now[0], watch=lambda known: None)
+    moving.on_batch([part(11)])
+    now[0] += 100
+    assert [Forgotten(1)] == moving.on_batch([Tick(5, 2)])[0]
+    assert [] == moving.on_batch([Tick(5, 3)])[0]
+
+
+def test_a_cap_that_was_lowered_does_not_make_a_shard_wait_for_what_it_must_forget():
+    """Ids of time slots that do not fit any more need not come back."""
+    first = shard()
+    first.on_batch([part(*range(1_000))])
+    second = shard(first.snapshot(), now=1e9 + 2)
+    second.on_batch([row(1, *range(1_000)), part(*range(2_000, 2_500))])
+    less = shard(second.snapshot(), now=1e9 + 3, window=Window(length=60.0, max_ids=16))
+    answers, _ = less.on_batch([row(2, *range(2_000, 2_500)), part(7)])
+    assert [verdict()] == verdicts(answers)
+    assert Forgotten(1) in answers
+
+
+@pytest.mark.parametrize("there", [[], [row(1, 11)], [row(2, 11, 12)]])
+def test_ids_that_do_not_come_back_end_the_run_with_a_sentence(there):
+    """A file that is missing or too short: a copy would pass unnoticed."""
+    first = shard()
+    first.on_batch([part(11, 12)])
+    one = shard(first.snapshot())
+    one.on_batch([*there, part(11)])
+    with pytest.raises(UserError, match="1 time slots of a shard are not in the folder `known`"):
         one.snapshot()
+
+
+@pytest.mark.parametrize(("state", "version"), [((3, 4), 1), ({"version": 3}, 3)])
+def test_a_state_of_another_version_is_refused_with_the_way_out(state, version):
+    """It is not taken for one that knows nothing."""
+    with pytest.raises(UserError, match=f"known ids of version {version}, this program knows version 2; "):
+        shard(state)
