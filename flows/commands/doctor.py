@@ -98,13 +98,17 @@ def _meaning(config: "Config", name: str, holding: "Holding | None", grounds: "d
         parts.append(f"writes {holding.dead:,} events as dead letters")
     seen = [found for found in grounds.values() if not isinstance(found, str)]
     ahead, size = sum(one.ahead for one in seen), sum(one.bytes for one in seen)
-    much = f" {plural(ahead, 'object')}, {_size(size)}" if seen else ""
+    much = f" {plural(ahead, 'object')}, {_size(size)}" if ahead else " nothing" if seen else ""
     if holding is None or not holding.stood:
         start = config.connectors[name].start
         parts.append(f"begins anew at `start` ({start if isinstance(start, str) else _time(start)}) and reads{much or ' from there'}")
     elif seen or not grounds:
         hour = min(holding.stood.values())
-        parts.append(f"reads{much} from {f'{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %Hh}' if hour else 'the beginning'} on")
+        parts.append(
+            "has read all there is"
+            if seen and not ahead
+            else f"reads{much} from {f'{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %Hh}' if hour else 'the beginning'} on"
+        )
     return ", then ".join(parts) or "cannot be told: its source cannot be listed"
 
 

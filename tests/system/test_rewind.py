@@ -1,13 +1,15 @@
 """A connector set back sends again what it sent, under the same messageIds and once; set forward, it leaves out what it has not read."""
 
 import json
+import subprocess
 import time
 
 import pytest
 from tests.system.exports import export, put
-from tests.system.rig import command
+from tests.system.rig import CLI, PATIENCE, command, wait
 
-from currents_segment.flows.committed import parts
+from currents_segment.flows.bucket import Position
+from currents_segment.flows.committed import POSITIONS, committed, parts
 
 
 def listed(main):
@@ -71,6 +73,27 @@ def test_a_state_that_a_run_holds_is_left_alone(job, double, currents):
     double.clear()
     assert 0 == run.end(), run.text()
     main.proved(currents)
+
+
+def test_killed_on_its_way_and_typed_again_after_a_run_that_was_killed(job, double, currents):
+    """Neither leaves anything half done: all slots stand where they stood, or where they were set; then everything is sent."""
+    main = job(currents.folder)
+    run = main.start()
+    main.until_kept(200)
+    main.until(lambda: listed(main)["shop"]["received"], "a commit")
+    run.kill()
+    rewind = [*CLI, "connectors", "rewind", str(main.config), "shop", "--to", "earliest", "--yes"]
+    process = subprocess.Popen(rewind, stdout=subprocess.DEVNULL)
+    wait(lambda: f"process {process.pid} on" in (main.state / "lock").read_text() or process.poll() is not None, "it to hold the state")
+    process.kill()
+    process.wait(PATIENCE)
+    command(*rewind[len(CLI) :])
+    with committed(main.state) as found:
+        rows = found.rows(POSITIONS)
+    assert {1} == {row["rewinds"]["shop"][0] for row in rows.values()}
+    assert {0} == {Position.unpack(packed).floor for row in rows.values() for packed in row["positions"].values()}
+    main.once()
+    assert currents.due() == double.kept("shop")
 
 
 @pytest.mark.parametrize(
