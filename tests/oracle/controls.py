@@ -54,7 +54,7 @@ def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring:
         (world.kept.path / "letters").unlink()
         world.double.clear(name="501")
         world.put("acme", size=EVENTS // 10, what="copies")
-        world.set_clock(49 * HOUR)
+        world.passes(world.now() + 49 * HOUR)
         outages[0].jumped = world.now()
         if crash_while_expiring:
             world.epoch = "2s"  # from a decision to its commit: enough to crash between

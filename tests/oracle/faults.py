@@ -1,6 +1,7 @@
 """Everything that can be done to a run while it runs, or between two runs: one function a disturbance, drawn by chance, said in words."""
 
 import re
+import shutil
 import signal
 import sqlite3
 import time
@@ -124,11 +125,11 @@ def frozen_endpoint(random: Random, _connector: str) -> Act:
 
 
 def stepped_clock(random: Random, _connector: str) -> Act:
-    """The wall clock steps, back or forth, by minutes; the next step starts from where it should be."""
+    """The wall clock steps, back or forth, by minutes; the next step is counted from where it should be."""
     step = random.choice((-1, 1)) * random.uniform(30, 600)
 
     def do(world: World) -> bool:
-        world.set_clock(world.base + step)
+        world.steps(step)
         return True
 
     return Act("clock stepped", f"the clock is {step:+.0f} s off", do)
@@ -206,13 +207,14 @@ def broken_store(how: str) -> Act:
 
     def do(world: World) -> bool:
         store = world.state.path / "recovery"
-        saved = {file: file.read_bytes() for file in store.glob("part-*.sqlite3*")}
-        if not saved:
+        if not any(store.glob("part-*.sqlite3")):
             return False
+        saved = {file: file.read_bytes() for file in world.state.path.rglob("*") if file.is_file()}
         spoil(store)
         world.runs.refuses(words, code=None)
-        for file in store.glob("*"):
-            file.unlink()
+        for file in world.state.path.rglob("*"):
+            if file.is_file():
+                file.unlink()
         for file, content in saved.items():
             file.write_bytes(content)
         return True
@@ -246,21 +248,26 @@ def _newer(store: Path) -> None:
 
 
 def missing_store() -> Act:
-    """The store is gone: a run begins at `start` again. Nothing can be sent meanwhile, so that its return finds the world as it was."""
+    """The state is gone: a run begins at `start` again. Nothing can be sent meanwhile, so that its return finds the world as it was."""
 
     def do(world: World) -> bool:
-        place, aside = world.state.path / "recovery", world.state.path / "recovery-aside"
-        if not place.is_dir():
+        state, aside = world.state.path, world.home / "state-aside"
+        if not (state / "recovery").is_dir():
             return False
-        place.rename(aside)
+        shutil.copytree(state, aside)
+        _empty(state)
         world.apart()
-        for file in place.glob("*"):
-            file.unlink()
-        place.rmdir()
-        aside.rename(place)
+        _empty(state)
+        shutil.copytree(aside, state, dirs_exist_ok=True)
+        shutil.rmtree(aside)
         return True
 
     return Act("recovery store: missing", "the recovery store is missing", do)
+
+
+def _empty(folder: Path) -> None:
+    for each in folder.iterdir():
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 # ---- how a run ends

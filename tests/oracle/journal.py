@@ -24,13 +24,13 @@ class Life:
 
 @dataclass(slots=True)
 class Outage:
-    """A connector's endpoint fails all the time; times by the clock that the pipeline sees, except `over`."""
+    """A connector's endpoint fails all the time; times by the clock that nobody steps, except `over`."""
 
     connector: str
     begun: float
     ended: float = float("inf")
     over: float = float("inf")  # its end by the double's clock
-    jumped: float = 0.0  # where the clock was put beyond 48 h; 0 where it was not
+    jumped: float = 0.0  # what it was after more than 48 h had passed in no time; 0 where they did not
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Journal:
         complaints: what was not as it is documented.
         unbalanced: ledgers that were seen not to add up.
         late: events that had not expired a minute after their time.
-        clock: (since when, seconds that it was ahead), in order.
+        clock: (since when, seconds that had passed in no time, seconds that the wall clock was off), in order.
     """
 
     lives: list[Life] = field(default_factory=list)
@@ -55,15 +55,25 @@ class Journal:
     complaints: list[str] = field(default_factory=list)
     unbalanced: int = 0
     late: int = 0
-    clock: list[tuple[float, float]] = field(default_factory=list)
+    clock: list[tuple[float, float, float]] = field(default_factory=list)
 
     def real(self, at: float) -> float:
-        """The latest moment at which the clock that the pipeline sees may have shown this; within a second."""
-        ends = [begin for begin, _ in self.clock[1:]] + [float("inf")]
-        return max(
-            (at - offset for (begin, offset), end in zip(self.clock, ends, strict=True) if begin - 1 <= at - offset <= end + 1),
-            default=at - self.clock[-1][1],
-        )
+        """The latest moment at which the pipeline's wall clock may have shown this, within a second; by the double's clock."""
+        return self._moment(at)[0]
+
+    def unstepped(self, at: float) -> float:
+        """That moment by the clock that nobody steps, and by which time passes."""
+        real, passed = self._moment(at)
+        return real + passed
+
+    def _moment(self, at: float) -> tuple[float, float]:
+        ends = [begin for begin, *_ in self.clock[1:]] + [float("inf")]
+        found = [
+            (at - passed - stepped, passed)
+            for (begin, passed, stepped), end in zip(self.clock, ends, strict=True)
+            if begin - 1 <= at - passed - stepped <= end + 1
+        ]
+        return max(found, default=(at - sum(self.clock[-1][1:]), self.clock[-1][1]))
 
     def count(self, kind: str, number: int = 1) -> None:
         """So many disturbances of a kind took place."""

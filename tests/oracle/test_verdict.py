@@ -44,7 +44,7 @@ RIGHT = Seen(
 
 def journal(*, clean=True):
     """One run of a minute, and another."""
-    return Journal(lives=[Life(1, AT, AT + 59, AT + 60, clean), Life(1, AT + 61)], clock=[(0.0, 0.0)])
+    return Journal(lives=[Life(1, AT, AT + 59, AT + 60, clean), Life(1, AT + 61)], clock=[(0.0, 0.0, 0.0)])
 
 
 def wrong(seen, journal, facts=FACTS):

@@ -50,11 +50,10 @@ def play(world: World, one: Round, random: Random) -> None:
     """One round."""
     for act in one.before:
         _do(world, act)
-    for workspace in world.sources:
-        world.put(workspace, size=random.randint(20, 200))
-    if random.random() < 0.5:
-        world.put("acme", size=30, only="Email", change=lambda lot: poisoned(lot, random))
+    _bring(world, random)
     world.configure({name: world.way(way) for name, way in one.ways.items()})
+    if one.outage:
+        world.steps(0.0)  # time is to pass by jumps, and nothing else
     unreachable = [Outage(name, world.now()) for name in one.ways]
     world.journal.outages += unreachable
     for way in one.ways.values():
@@ -76,6 +75,14 @@ def play(world: World, one: Round, random: Random) -> None:
     world.met()
 
 
+def _bring(world: World, random: Random) -> None:
+    """Something to begin with; every other time with an event that the endpoint will refuse."""
+    for workspace in world.sources:
+        world.put(workspace, size=random.randint(20, 200))
+    if random.random() < 0.5:
+        world.put("acme", size=30, only="Email", change=lambda lot: poisoned(lot, random))
+
+
 def _do(world: World, act: faults.Act) -> None:
     if act.do(world):
         world.journal.count(act.kind)
@@ -90,13 +97,11 @@ def outlast(world: World, one: Round, random: Random) -> None:
     world.put(next(each.workspace for each in world.connectors if each.name == one.down), size=200)
     tried = _tried(world, one.down)
     if random.random() < 0.5 and world.runs.epochs():  # a failure that no commit knows of begins anew
-        world.set_clock(world.base + 20 * HOUR)
+        world.passes(outage.begun + 20 * HOUR)
         faults.end(world, "kill all", random)
         world.runs.start(one.processes)
         tried = tried and _tried(world, one.down)
-    hours = 47 * HOUR if one.outage == "47 h" else EXPIRY + 120
-    world.base = outage.begun + hours - time.time()
-    world.set_clock(world.base)
+    world.passes(outage.begun + (47 * HOUR if one.outage == "47 h" else EXPIRY + 120))
     if one.outage == "49 h" and tried:
         outage.jumped = world.now()
         if not wait(lambda: not due(world, outage), ROLLING, every=0.5):

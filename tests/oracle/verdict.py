@@ -175,10 +175,11 @@ def _in_time(letter: Letter, expected: Expected, journal: Journal, verdict: Verd
     """Its clock began when it came, or with the outage in which it expired if that was later; and 48 hours were over."""
     if not any(abs(letter.arrival - arrival) < SLACK for arrival in expected.arrivals[letter.id]):
         verdict.wrong("corrupted", f"{what}: it did not arrive at {letter.arrival}")
+    at = journal.unstepped(letter.at)
     mine = [one for one in journal.outages if one.connector == letter.connector]
-    outages = [one.begun for one in mine if one.begun <= letter.at <= one.ended + LONGEST]
-    if not outages or letter.at < max(letter.arrival, min(outages)) + EXPIRY - SLACK:
-        verdict.wrong("expired_early", f"{what}: came {letter.arrival}, expired {letter.at}, outages since {outages}")
+    outages = [one.begun for one in mine if one.begun <= at <= one.ended + LONGEST]
+    if not outages or at < max(letter.arrival, min(outages)) + EXPIRY - SLACK:
+        verdict.wrong("expired_early", f"{what}: came {letter.arrival}, expired {at}, outages since {outages}")
 
 
 def _messages(expected: Expected, seen: Seen, ended: Mapping[str, Letter], verdict: Verdict) -> None:

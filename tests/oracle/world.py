@@ -64,7 +64,7 @@ class World:
         self.home, self.connectors, self.journal = home, connectors, Journal()
         home.mkdir(parents=True)
         self.epoch = "200ms"
-        self._offset, self.offset, self.base, self._highest = home / "offset", 0.0, 0.0, 0.0
+        self._offset, self.passed, self.stepped = home / "offset", 0.0, 0.0
         self._faults = 0
         self._scripted: dict[str, tuple[str, str]] = {}  # kind and connector of a fault by its name
         self._keys = {connector.name: 0 for connector in connectors}
@@ -83,21 +83,26 @@ class World:
         for connector in connectors:
             self.rotate(connector.name)
             self.poison(connector.name, refused=True)
-        self.set_clock(0.0)
+        self.steps(0.0)
 
     # ---- the clock that the pipeline sees
 
     def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time() + self.offset
+        """Seconds since the epoch, as if so much time had passed; the clock that the logs have, and nobody steps."""
+        return time.time() + self.passed
 
-    def set_clock(self, offset: float) -> None:
-        """The wall clock is so many seconds ahead, for all processes."""
-        self.offset, self._highest = offset, max(self._highest, offset)
+    def passes(self, until: float) -> None:
+        """Time passes, in no time, until a moment of this clock."""
+        self.passed = until - time.time()
+        self.steps(0.0)
+
+    def steps(self, seconds: float) -> None:
+        """The wall clock of the pipeline's machine is so far off."""
         part = self._offset.with_suffix(".part")
-        part.write_text(str(offset))
+        part.write_text(f"{self.passed} {seconds}")
         part.rename(self._offset)
-        self.journal.clock.append((time.time(), offset))
+        self.stepped = seconds
+        self.journal.clock.append((time.time(), self.passed, seconds))
 
     # ---- configuration
 
@@ -147,7 +152,7 @@ class World:
 
     def scripted(self, kind: str, fault: Mapping[str, Any]) -> None:
         """A fault is in force until the round ends, and counts if a request has met it. Dates mean nothing where clocks differ."""
-        if self.offset and fault.get("retry_after_form") == "date":
+        if (self.passed or self.stepped) and fault.get("retry_after_form") == "date":
             fault = {name: value for name, value in fault.items() if name != "retry_after_form"}
         self._faults += 1
         self._scripted[self.double.fault(**fault, name=f"{kind} #{self._faults}")] = kind, fault["source"]
@@ -218,7 +223,7 @@ class World:
 
     def finish(self, processes: int, within: float) -> bool:
         """All faults are over: one bounded run to the end of everything. False where it did not get there."""
-        self.set_clock(self._highest)  # no wait that the endpoint asked for is on
+        self.passes(self.now() + HOUR / 6)  # no wait that the endpoint asked for is on
         self.double.clear()
         for each in self.connectors:
             self.poison(each.name, refused=True)
