@@ -3,7 +3,8 @@
 No object an event: one buffer of bodies, an array of ends, an array of ids.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,6 +84,8 @@ class Records:
         origin: where the first of them stands.
         damage: set when this stretch cannot be read; then `data` is empty and `count` is 0.
         spans: where blocks were joined, in order; empty when all datums stand in one stretch that begins at `origin`.
+        ends: int64[count], where each datum ends in `data`, if that is known (Kafka: a message each): what is wrong with one says nothing of the next.
+        blocks: int64[count], with `ends`: the number of each datum's block (Kafka: the message's offset). Then there are no `spans`.
     """
 
     schema: str
@@ -93,9 +96,17 @@ class Records:
     origin: Origin
     damage: Damage | None = None
     spans: tuple[Span, ...] = ()
+    ends: NDArray[np.int64] | None = field(default=None, compare=False)
+    blocks: NDArray[np.int64] | None = field(default=None, compare=False)
 
     def stretches(self) -> Iterator[tuple[Span, bytes]]:
         """Each span with its bytes, in order."""
+        if self.ends is not None and self.blocks is not None:
+            begin = 0
+            for block, end in zip(self.blocks.tolist(), self.ends.tolist(), strict=True):
+                yield Span(block, 0, 1, end - begin), self.data[begin:end]
+                begin = end
+            return
         if not self.spans:
             yield Span(self.origin.block, self.origin.record, self.count, len(self.data)), self.data
             return
@@ -153,3 +164,24 @@ class Messages:
     tally: Mapping[Outcome, int]
     letters: tuple[Letter, ...]
     unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+def joined(parts: Sequence[Messages]) -> Messages:
+    """The messages of several `Records` as one chunk: their position moves together."""
+    if len(parts) == 1:
+        return parts[0]
+    sizes = np.cumsum([0, *(len(part.bodies) for part in parts)])
+    tally: Counter[Outcome] = Counter()
+    unknown: Counter[str] = Counter()
+    for part in parts:
+        tally.update(part.tally)
+        unknown.update(part.unknown)
+    return Messages(
+        bodies=b"".join(part.bodies for part in parts),
+        ends=np.concatenate([part.ends + size for part, size in zip(parts, sizes, strict=False)], dtype=np.int64),
+        ids=np.concatenate([part.ids for part in parts], dtype=np.uint64),
+        received=sum(part.received for part in parts),
+        tally=dict(tally),
+        letters=tuple(letter for part in parts for letter in part.letters),
+        unknown=dict(unknown),
+    )

@@ -13,7 +13,7 @@ from currents_segment.flows.bucket import Unread
 from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Config
 from currents_segment.flows.known import Known, Window
-from currents_segment.flows.logs import BucketLogs
+from currents_segment.flows.logs import OpenLogs
 from currents_segment.flows.slots import Place
 from currents_segment.sinks.segment.driver import Driver
 from currents_segment.sinks.segment.sender import Sender
@@ -39,7 +39,7 @@ class Board:
         self.phase: status.Phase = "starting"
         self.slots: list[SinkSlot] = []
         self.known: list[Known] = []
-        self.logs: BucketLogs | None = None
+        self.logs: OpenLogs | None = None
         self.letters_error: Callable[[], str | None] = lambda: None
         self._unread: dict[str, float] = {}
         self._ahead = 0.0

@@ -88,7 +88,7 @@ def _grounds(config: Config, store: Store, now: float) -> dict[str, dict[str, Gr
     asked: dict[str, dict[str, Future[Ground | str]]] = {}
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         for name, connector in config.connectors.items():
-            sources = config.workspaces[connector.workspace].sources.values()
+            sources = config.workspaces[connector.workspace].buckets.values()
             asked[name] = {source.name: pool.submit(_ground, connector, source, store, now) for source in sources}
     return {name: {source: future.result() for source, future in sources.items()} for name, sources in asked.items()}
 

@@ -56,8 +56,11 @@ def holdings(found: Committed) -> dict[str, Holding]:
 
 
 def _positions(known: dict[str, Holding], row: positions.State) -> None:
-    for (connector, log, _), packed in row["positions"].items():
-        one, hour = known.setdefault(connector, Holding()), Position.unpack(packed).floor * HOUR
+    for (connector, log, partition), packed in row["positions"].items():
+        one = known.setdefault(connector, Holding())
+        if partition < 0 or "/" in log:
+            continue  # of Kafka: offsets, which are no times
+        hour = Position.unpack(packed).floor * HOUR
         one.stood[log] = min(one.stood.get(log, hour), hour)
     for connector, (count, at) in row["rewinds"].items():
         one = known.setdefault(connector, Holding())

@@ -3,6 +3,7 @@
 Rows of a chunk are named by (slot, connector, seq): `seq` counts the chunks of a connector in a slot since the process started.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +24,17 @@ class Tick(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """Records as the source read them, for one connector.
+    """Records as the source read them, for one connector and of one unit.
 
     Attributes:
+        records: those whose position moves as one; of a bucket one, of Kafka one for each writer's schema.
         rewinds: how often the connector was set back: what was known of these events before is not known any more.
     """
 
     slot: int
     connector: str
     seq: int
-    records: Records
+    records: tuple[Records, ...]
     rewinds: int = 0
 
 
@@ -122,6 +124,6 @@ FromShard = Verdict | Learned | Forgotten
 AtSink = Tick | Chunk | Verdict
 
 
-def emitted(records: Records) -> int:
+def emitted(records: Iterable[Records]) -> int:
     """How many events the gate counts for records: a damaged stretch weighs as one."""
-    return max(1, records.count)
+    return sum(max(1, each.count) for each in records)

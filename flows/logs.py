@@ -1,75 +1,148 @@
 """The logs of all connectors of a process as one: which source answers for which unit, and how far behind each connector is."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from currents_segment.codecs.chunk import Records
 from currents_segment.flows import status
 from currents_segment.flows.bucket import CLASSES, BucketLog, Position, Unread
-from currents_segment.flows.config import Config
-from currents_segment.flows.slots import Unit
+from currents_segment.flows.config import Config, Connector, KafkaSource, Source
+from currents_segment.flows.slots import Key, Unit
+
+if TYPE_CHECKING:
+    from currents_segment.flows.kafka.log import KafkaLog
+    from currents_segment.flows.kafka.registry import SchemaRegistry
+    from currents_segment.flows.kafka.watch import Watch
 
 
-def units(config: Config) -> list[Unit]:
-    """Every unit of every connector: sixteen for each source of its workspace."""
-    return [
-        Unit(connector, source, partition)
-        for workspace in config.workspaces.values()
-        for connector in workspace.connectors
-        for source in workspace.sources
-        for partition in range(CLASSES)
-    ]
+class Opened(Protocol):
+    """One connector in one source; as `source.Log`, and what is known of it."""
+
+    def units(self, slot: int) -> Sequence[Unit]: ...  # noqa: D102 - as `source.Log`
+    def read(self, unit: Unit) -> tuple[Records, ...] | None: ...  # noqa: D102 - as above
+    def positions(self, slot: int) -> Mapping[Key, Any]: ...  # noqa: D102 - as above
+    def exhausted(self, slot: int) -> bool: ...  # noqa: D102 - as above
+
+    def lag(self) -> status.Lag:
+        """What was not read yet."""
+
+    def unread(self, before: float) -> Unread:
+        """Of that, what came before a time."""
+
+    def close(self) -> None:
+        """End all reading."""
 
 
-class BucketLogs:
-    """The bucket logs of a process, one a connector and source: a connector that stands still costs the others nothing."""
+class Bucket:
+    """A bucket's log by units: one for each class of objects, as they always were."""
 
-    def __init__(self, config: Config, positions: Mapping[Unit, Any], *, once: bool, clock: Callable[[], float]) -> None:
-        self._logs: dict[tuple[str, str], BucketLog] = {}
-        for workspace in config.workspaces.values():
-            for connector in workspace.connectors.values():
-                for source in workspace.sources.values():
-                    mine = {
-                        unit.partition: None if packed is None else Position.unpack(packed)
-                        for unit, packed in positions.items()
-                        if (unit.connector, unit.log) == (connector.name, source.name)
-                    }
-                    self._logs[connector.name, source.name] = BucketLog(
-                        source,
-                        connector=connector.name,
-                        start=connector.start,
-                        selected=connector.selected,
-                        everything=connector.everything,
-                        units=mine,
-                        once=once,
-                        clock=clock,
-                    )
+    def __init__(
+        self, source: Source, connector: Connector, kept: Mapping[int, Mapping[Key, Any]], *, once: bool, clock: Callable[[], float]
+    ) -> None:
+        units = [Unit(connector.name, source.name, partition) for partition in range(CLASSES)]
+        self._units = {slot: tuple(unit for unit in units if unit.slot == slot) for slot in kept}
+        mine = [unit for each in self._units.values() for unit in each]
+        packed = {unit: kept[unit.slot].get((unit.connector, unit.log, unit.partition)) for unit in mine}
+        self._log = BucketLog(
+            source,
+            connector=connector.name,
+            start=connector.start,
+            selected=connector.selected,
+            everything=connector.everything,
+            units={unit.partition: None if known is None else Position.unpack(known) for unit, known in packed.items()},
+            once=once,
+            clock=clock,
+        )
 
-    def read(self, unit: Unit) -> Records | None:
-        """The unit's next records, or None when none are ready."""
-        read = self._logs[unit.connector, unit.log].read(unit.partition)
-        return None if read is None else read.records
+    def units(self, slot: int) -> tuple[Unit, ...]:
+        """The classes of the slot."""
+        return self._units[slot]
 
-    def position(self, unit: Unit) -> Any:
-        """The unit's position behind what `read` gave."""
-        return self._logs[unit.connector, unit.log].position(unit.partition).pack()
+    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+        """The class's next records, or None when none are ready."""
+        read = self._log.read(unit.partition)
+        return None if read is None else (read.records,)
 
-    def exhausted(self, unit: Unit) -> bool:
+    def positions(self, slot: int) -> Mapping[Key, Any]:
+        """The positions of its classes behind what `read` gave."""
+        return {(unit.connector, unit.log, unit.partition): self._log.position(unit.partition).pack() for unit in self._units[slot]}
+
+    def exhausted(self, slot: int) -> bool:
         """In a bounded run: nothing more will come."""
-        return self._logs[unit.connector, unit.log].exhausted(unit.partition)
+        return all(self._log.exhausted(unit.partition) for unit in self._units[slot])
+
+    def lag(self) -> status.Lag:
+        """What is listed and not read."""
+        lag = self._log.lag()
+        return {
+            **status.NO_LAG,
+            "objects": lag.objects,
+            "bytes": lag.bytes,
+            "oldest": lag.oldest,
+            "listed_at": lag.listed_at,
+            "error": self._log.error,
+        }
+
+    def unread(self, before: float) -> Unread:
+        """Of that, what came before a time."""
+        return self._log.unread(before)
+
+    def close(self) -> None:
+        """End its threads."""
+        self._log.close()
+
+
+class OpenLogs:
+    """All logs of a process, one a connector and source: a connector that stands still costs the others nothing.
+
+    What they have in common is shared: one watch and one schema registry for each Kafka source.
+    """
+
+    def __init__(self, config: Config, kept: Mapping[int, Mapping[Key, Any]], *, once: bool, clock: Callable[[], float]) -> None:
+        self._kept, self._once, self._clock = kept, once, clock
+        self._logs: dict[tuple[str, str], Opened] = {}
+        self._watches: list[Watch] = []
+        self._registries: list[SchemaRegistry] = []
+        for workspace in config.workspaces.values():
+            connectors = list(workspace.connectors.values())
+            for name, bucket in workspace.buckets.items():
+                self._logs |= {(one.name, name): Bucket(bucket, one, kept, once=once, clock=clock) for one in connectors}
+            for name, kafka in workspace.kafkas.items():
+                self._logs |= {(log.connector, name): log for log in self._kafka(kafka, connectors)}
+        for watch in self._watches:
+            watch.start()
+
+    def _kafka(self, source: KafkaSource, connectors: Sequence[Connector]) -> "list[KafkaLog]":
+        from currents_segment.flows.kafka.log import KafkaLog  # noqa: PLC0415 - who has no Kafka does not pay for its client
+        from currents_segment.flows.kafka.registry import SchemaRegistry  # noqa: PLC0415 - as above
+        from currents_segment.flows.kafka.watch import Watch  # noqa: PLC0415 - as above
+
+        starts = [one.start for one in connectors if isinstance(one.start, float)]
+        watch = Watch(source.name, source.kafka, starts=starts, clock=self._clock)
+        registry = None if source.kafka.registry is None else SchemaRegistry(source.kafka.registry)
+        self._watches.append(watch)
+        self._registries += [registry] if registry is not None else []
+        return [KafkaLog(source, one, self._kept, watch=watch, registry=registry, once=self._once, clock=self._clock) for one in connectors]
+
+    def units(self, slot: int) -> list[Unit]:
+        """The units of a slot at the moment, connector by connector."""
+        return [unit for log in self._logs.values() for unit in log.units(slot)]
+
+    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+        """The unit's next records, or None when none are ready."""
+        return self._logs[unit.connector, unit.log.partition("/")[0]].read(unit)
+
+    def positions(self, slot: int) -> Mapping[Key, Any]:
+        """What a slot keeps at a commit."""
+        return {key: packed for log in self._logs.values() for key, packed in log.positions(slot).items()}
+
+    def exhausted(self, slot: int) -> bool:
+        """In a bounded run: nothing more will come."""
+        return all(log.exhausted(slot) for log in self._logs.values())
 
     def lag(self, connector: str) -> status.Lag:
         """What a connector has not read yet, over its sources."""
-        mine = [log for (name, _), log in self._logs.items() if name == connector]
-        lags = [log.lag() for log in mine]
-        listed = [lag.listed_at for lag in lags]
-        return {
-            "objects": sum(lag.objects for lag in lags),
-            "bytes": sum(lag.bytes for lag in lags),
-            "oldest": min((lag.oldest for lag in lags if lag.oldest is not None), default=None),
-            "listed_at": None if None in listed else min((at for at in listed if at is not None), default=None),
-            "error": next((log.error for log in mine if log.error), None),
-        }
+        return status.lags([log.lag() for (name, _), log in self._logs.items() if name == connector])
 
     def unread(self, connector: str, before: float) -> Unread:
         """Of that, what came into its sources before a time."""
@@ -81,3 +154,7 @@ class BucketLogs:
         """End all reading."""
         for log in self._logs.values():
             log.close()
+        for watch in self._watches:
+            watch.close()
+        for registry in self._registries:
+            registry.close()

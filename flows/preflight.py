@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -17,13 +17,17 @@ import httpx
 from currents_segment.codecs import catalogue
 from currents_segment.flows import machine
 from currents_segment.flows.bucket import Survey, survey
-from currents_segment.flows.config import Config, Connector, Source
+from currents_segment.flows.config import Config, Connector, KafkaSource, Source
 from currents_segment.flows.config.model import ENDPOINTS
 from currents_segment.flows.errors import UserError
+
+if TYPE_CHECKING:
+    from currents_segment.flows.kafka.survey import KafkaSurvey
 
 AT_A_TIME: Final = 8  # listings and requests; they wait for the network
 TIMEOUT: Final = 10.0  # s, for the endpoint's answer
 SKEW: Final = 60.0  # s between our clock and the endpoint's that are worth a word
+HOUR: Final = 3600.0  # s
 ID_ON_DISK: Final = 8  # bytes of a known id in the recovery store
 LITTLE: Final = 10_000_000  # bytes: an epoch may need as much
 SPARE: Final = 1_000_000_000  # bytes for dead letters and for the store's growth between two clean-ups
@@ -70,7 +74,7 @@ class Outlook:
     """
 
     connector: Connector
-    sources: Mapping[str, Survey | str]
+    sources: Mapping[str, "Survey | KafkaSurvey | str"]
     answer: Answer | str
 
 
@@ -97,7 +101,7 @@ def inspect(config: Config, *, clock: Callable[[], float]) -> Preflight:
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         asked = {endpoint: pool.submit(ask, endpoint, clock) for endpoint in {one.endpoint for one in config.connectors.values()}}
         listed = {
-            name: {source.name: pool.submit(_listed, config.connectors[name], source, clock()) for source in sources[name]}
+            name: {source.name: pool.submit(_listed, config.connectors[name], source, clock) for source in sources[name]}
             for name in sources
         }
     outlooks = {
@@ -135,9 +139,13 @@ def _date(header: str) -> datetime | None:
         return None
 
 
-def _listed(connector: Connector, source: Source, now: float) -> Survey | str:
+def _listed(connector: Connector, source: Source | KafkaSource, clock: Callable[[], float]) -> "Survey | KafkaSurvey | str":
     try:
-        return survey(source, selected=connector.selected, everything=connector.everything, start=connector.start, now=now)
+        if isinstance(source, Source):
+            return survey(source, selected=connector.selected, everything=connector.everything, start=connector.start, now=clock())
+        from currents_segment.flows.kafka import survey as kafka  # noqa: PLC0415 - who has no Kafka does not pay for its client
+
+        return kafka.survey(source, connector, clock=clock)
     except UserError as fault:
         return str(fault)
 
@@ -185,16 +193,36 @@ def _endpoint(outlook: Outlook) -> Iterator[Finding]:
 
 
 def _sources(outlook: Outlook) -> Iterator[Finding]:
-    known = catalogue.load()
     for name, found in outlook.sources.items():
         about = f"{outlook.connector.name}, source {name}"
         if isinstance(found, str):
             yield Finding("fault", about, found)
-        elif not found.objects:
-            there = f"{len(found.unselected)} types are there, but not selected" if found.unselected else "does Braze write there already?"
-            yield Finding("warning", about, f"{found.url} holds nothing to send: {there}")
-        elif strange := [kind for kind in found.types if kind and known.resolve(kind) is None]:
-            yield Finding("warning", about, f"types that the catalogue does not know are counted and not sent: {', '.join(strange)}")
+        elif isinstance(found, Survey):
+            yield from _bucket(about, found)
+        else:
+            yield from _kafka(about, found, outlook.connector)
+
+
+def _bucket(about: str, found: Survey) -> Iterator[Finding]:
+    known = catalogue.load()
+    if not found.objects:
+        there = f"{len(found.unselected)} types are there, but not selected" if found.unselected else "does Braze write there already?"
+        yield Finding("warning", about, f"{found.url} holds nothing to send: {there}")
+    elif strange := [kind for kind in found.types if kind and known.resolve(kind) is None]:
+        yield Finding("warning", about, f"types that the catalogue does not know are counted and not sent: {', '.join(strange)}")
+
+
+def _kafka(about: str, found: "KafkaSurvey", connector: Connector) -> Iterator[Finding]:
+    for topic, why in found.missing.items():
+        yield Finding("fault", about, f"topic {topic}: {why}")
+    if found.registry is not None:
+        yield Finding("fault", about, found.registry)
+    if not found.topics and not found.missing:
+        yield Finding("warning", about, f"no topic at {found.brokers} matches: mend the pattern, or grant DESCRIBE on the topics")
+    for topic, seen in found.topics.items():
+        if seen.retention is not None and (short := connector.expire_after - seen.retention) > 0:
+            text = f"topic {topic} keeps messages for {seen.retention / HOUR:g} h, {short / HOUR:g} h less than events may have to wait (expire_after)"
+            yield Finding("warning", about, f"{text}: raise its retention.ms, or a long outage loses events")
 
 
 def _start(connector: Connector, now: float) -> Iterator[Finding]:

@@ -24,8 +24,8 @@ from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.known import Window
 from currents_segment.flows.known_files import Files
-from currents_segment.flows.logs import BucketLogs, units
-from currents_segment.flows.slots import Place, Unit
+from currents_segment.flows.logs import OpenLogs
+from currents_segment.flows.slots import Key, Place
 from currents_segment.flows.source import Logs, SlotSource
 from currents_segment.flows.status import Status
 from currents_segment.flows.stop import Stop
@@ -174,7 +174,7 @@ class Process:
         )
 
     def _parts(self) -> segment.Parts:
-        logs = Logs(self.place, units(self.config), self._open_logs)
+        logs = Logs(self.place, self._open_logs)
         known = catalogue.load()
         return segment.Parts(
             source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once),
@@ -196,8 +196,8 @@ class Process:
             connector, origin, arrival, messages.received, messages.tally, started, ended
         )
 
-    def _open_logs(self, positions: Mapping[Unit, Any]) -> BucketLogs:
-        self.board.logs = BucketLogs(self.config, positions, once=self.once, clock=self._clock)
+    def _open_logs(self, kept: Mapping[int, Mapping[Key, Any]]) -> OpenLogs:
+        self.board.logs = OpenLogs(self.config, kept, once=self.once, clock=self._clock)
         if self.board.phase == "starting":
             self.board.phase = "running"
         return self.board.logs

@@ -84,9 +84,11 @@ def plan(config: Config, name: str, to: To, *, found: Committed, now: float) -> 
     rows = {key: positions.migrated(row) for key, row in found.rows(POSITIONS).items()}
     if sorted(rows) != sorted(NAMES):
         raise UserError(f"{config.state}: nothing was committed yet: `start` of {name} in {config.path} says where it begins")
+    if kafkas := config.workspaces[connector.workspace].kafkas:
+        raise UserError(f"{name} reads from Kafka ({', '.join(kafkas)}), and only positions in buckets can be set back or forward so far")
     passages = []
     changed: dict[tuple[str, str, int], Any] = {}
-    for source in config.workspaces[connector.workspace].sources.values():
+    for source in config.workspaces[connector.workspace].buckets.values():
         units = [Unit(name, source.name, partition) for partition in range(CLASSES)]
         old = {unit.partition: stands(rows, unit) for unit in units}
         new = begin(to, late=source.late, now=now)

@@ -12,6 +12,9 @@ from typing import Final
 SLOTS: Final = 16  # for ever: the number is part of every recovery store
 NAMES: Final = tuple(f"{slot:02d}" for slot in range(SLOTS))
 
+Key = tuple[str, str, int]
+"""Connector, log and partition: what a slot keeps the position of a unit under; partition -1 is for what a log keeps beside its units."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unit:
@@ -19,7 +22,7 @@ class Unit:
 
     Attributes:
         connector: the connector's name.
-        log: the source's name within the workspace, or a Kafka topic.
+        log: the source's name within the workspace; of Kafka `source/topic`.
         partition: 0…15 in a bucket (objects by hash of their key), or the topic's partition.
     """
 

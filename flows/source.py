@@ -1,7 +1,7 @@
 """The source slots as Bytewax partitions: each reads its units in turn while their gates are open, and starts every epoch with a tick."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -12,13 +12,13 @@ from currents_segment.flows.errors import FailedError, unknown_version
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Raw, Read, Tick, emitted
 from currents_segment.flows.loud import loud
-from currents_segment.flows.slots import NAMES, Place, Unit
+from currents_segment.flows.slots import NAMES, Key, Place, Unit
 from currents_segment.flows.stop import Stop
 
 IDLE: Final = timedelta(milliseconds=20)  # until a slot that found nothing looks again
 
 State = dict[str, Any]
-"""`version`; `positions` {(connector, log, partition): packed position}; `rewinds` {connector: (how often it was set back, when last)}.
+"""`version`; `positions` {key: packed position}; `rewinds` {connector: (how often it was set back, when last)}.
 
 What belongs to units and connectors that are not configured now is kept."""
 VERSION: Final = 2
@@ -39,45 +39,40 @@ def migrated(state: State) -> State:
 
 
 class Log(Protocol):
-    """Where a unit's records come from. Nothing here ever waits."""
+    """Where the units' records come from. Nothing here ever waits. Each may raise FailedError: a bounded run cannot go on."""
 
-    def read(self, unit: Unit) -> Records | None:
-        """The next records, or None when none are ready; moves the unit's position behind them.
+    def units(self, slot: int) -> Sequence[Unit]:
+        """The units of a slot at the moment: more may come, none goes."""
 
-        Raises:
-            FailedError: a bounded run cannot go on.
-        """
+    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+        """The next records, whose position moves as one, or None when none are ready; moves the unit's position behind them."""
 
-    def position(self, unit: Unit) -> Any:
-        """What to keep at a commit: the position behind what `read` gave, as plain values."""
+    def positions(self, slot: int) -> Mapping[Key, Any]:
+        """What to keep at a commit: the position of each unit behind what `read` gave, as plain values."""
 
-    def exhausted(self, unit: Unit) -> bool:
+    def exhausted(self, slot: int) -> bool:
         """In a bounded run: nothing more will come."""
 
 
-OpenLogs = Callable[[Mapping[Unit, Any]], Log]
-"""Opens the logs of all units of this process, from their committed positions (None at the first start)."""
+OpenLogs = Callable[[Mapping[int, Mapping[Key, Any]]], Log]
+"""Opens all logs of this process, from what each of its slots kept at the last commit (nothing at the first start)."""
 
 
 class Logs:
     """Opens the process's logs once every slot has said where its units stand: one listing serves all of them."""
 
-    def __init__(self, place: Place, units: list[Unit], open_logs: OpenLogs) -> None:
-        self.units = [unit for unit in units if unit.slot in place.slots]
+    def __init__(self, place: Place, open_logs: OpenLogs) -> None:
         self._expected = set(place.slots)
-        self._positions: dict[Unit, Any] = {}
+        self._kept: dict[int, Mapping[Key, Any]] = {}
         self._open = open_logs
         self.log: Log | None = None
 
-    def register(self, slot: int, positions: Mapping[tuple[str, str, int], Any]) -> list[Unit]:
-        """A slot came up; returns its units."""
-        mine = [unit for unit in self.units if unit.slot == slot]
-        for unit in mine:
-            self._positions[unit] = positions.get((unit.connector, unit.log, unit.partition))
+    def register(self, slot: int, kept: Mapping[Key, Any]) -> None:
+        """A slot came up, with what it kept."""
+        self._kept[slot] = dict(kept)
         self._expected.discard(slot)
         if not self._expected:
-            self.log = self._open(self._positions)
-        return mine
+            self.log = self._open(self._kept)
 
 
 class SlotPartition(StatefulSourcePartition[Read, State]):
@@ -86,12 +81,12 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
     def __init__(self, slot: int, state: State | None, *, logs: Logs, gate: Gate, stop: Stop, once: bool) -> None:
         state = migrated(state) if state is not None else {"positions": {}, "rewinds": {}}
         self._slot, self._logs, self._gate, self._stop, self._once = slot, logs, gate, stop, once
-        self._positions: dict[tuple[str, str, int], Any] = dict(state["positions"])
+        self._positions: dict[Key, Any] = dict(state["positions"])
         self._rewinds: dict[str, tuple[int, float]] = state["rewinds"]
-        self._units = logs.register(slot, self._positions)
+        logs.register(slot, self._positions)
         self._seq: dict[str, int] = {}
         self._tick = 0
-        self._turn = slot % max(1, len(self._units))  # each slot begins with another connector, so that none waits for all others
+        self._turn = slot  # each slot begins with another connector, so that none waits for all others
         self._epoch_begins, self._idle, self._ending = True, False, False
         self._last_tick: int | None = None
         self._stopped_at: float | None = None
@@ -108,9 +103,12 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
             self._epoch_begins = False
             items.append(self._next_tick())
         if self._logs.log is not None:
-            items += self._read(self._logs.log)
-            if self._once and not items and all(self._logs.log.exhausted(unit) for unit in self._units):
-                items += self._end()
+            try:
+                items += self._read(self._logs.log)
+                if self._once and not items and self._logs.log.exhausted(self._slot):
+                    items += self._end()
+            except FailedError as error:  # not a bug: end in good order, then say so
+                self._stop.fail(error)
         self._idle = not items
         return items
 
@@ -120,17 +118,11 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         What all slots read goes through every step before they are asked again, and nothing new reaches a connector meanwhile: 16 chunks take half a
         second where decoding is slow. Four chunks a slot took 2.6 s.
         """
-        for _ in self._units:
-            unit = self._units[self._turn]
-            self._turn = (self._turn + 1) % len(self._units)
-            if not self._gate.opened(self._slot, unit.connector):
-                continue
-            try:
-                records = log.read(unit)
-            except FailedError as error:  # not a bug: end in good order, then say so
-                self._stop.fail(error)
-                break
-            if records is not None:
+        units = log.units(self._slot)
+        for _ in units:
+            unit = units[self._turn % len(units)]
+            self._turn += 1
+            if self._gate.opened(self._slot, unit.connector) and (records := log.read(unit)) is not None:
                 seq = self._seq.get(unit.connector, 0)
                 self._seq[unit.connector] = seq + 1
                 self._gate.emitted(self._slot, unit.connector, emitted(records))
@@ -172,8 +164,7 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         """Where every unit stands; an epoch ends here, so the next item must be a tick."""
         self._epoch_begins = True
         if self._logs.log is not None:
-            for unit in self._units:
-                self._positions[unit.connector, unit.log, unit.partition] = self._logs.log.position(unit)
+            self._positions.update(self._logs.log.positions(self._slot))
         return {"version": VERSION, "positions": dict(self._positions), "rewinds": self._rewinds}
 
 

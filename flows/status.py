@@ -34,13 +34,18 @@ class Process(TypedDict):
 
 
 class Lag(TypedDict):
-    """What lies in the log, listed but not yet read; each process counts only the slots that it owns, so that lags add up."""
+    """What lies in the log and was not yet read; each process counts only the slots that it owns, so that lags add up."""
 
-    objects: int
-    bytes: int
-    oldest: float | None  # arrival of the oldest object not read to its end, seconds since the epoch
-    listed_at: float | None  # end of the last listing that worked, seconds since the epoch; merged: None until every process has listed
-    error: str | None  # why the last listing failed
+    objects: int  # of buckets, listed
+    bytes: int  # their size
+    messages: int  # of Kafka, up to the end as it was at the last look
+    lost: int  # messages that Kafka deleted before they were read, since the first start
+    retention: float | None  # the shortest time that a topic keeps its messages, s; None for ever, or unknown
+    oldest: float | None  # arrival of the oldest object not read to its end, or of the oldest message at hand, seconds since the epoch
+    listed_at: (
+        float | None
+    )  # end of the last listing, or look at the topics, that worked, seconds since the epoch; merged: None until every process has listed
+    error: str | None  # why the log cannot be read at the moment
 
 
 class Restored(TypedDict):
@@ -107,6 +112,16 @@ class Status(TypedDict):
 HORIZONS: Final = (3600.0, 6 * 3600.0, 24 * 3600.0, 48 * 3600.0)
 """s: what to do now, in this shift, today; and, with the default `expire_after`, all that is known."""
 
+NO_LAG: Final[Lag] = {
+    "objects": 0,
+    "bytes": 0,
+    "messages": 0,
+    "lost": 0,
+    "retention": None,
+    "oldest": None,
+    "listed_at": None,
+    "error": None,
+}
 NOTHING: Final[Restored] = {"received": 0, "outcomes": {}}
 Term = tuple[str, str, str, int]  # sign, state, reason, events
 
@@ -131,7 +146,7 @@ def fresh(workspace: str) -> Connector:
         "requests": {},
         "requests_in_flight": 0,
         "batches": 0,
-        "lag": {"objects": 0, "bytes": 0, "oldest": None, "listed_at": None, "error": None},
+        "lag": NO_LAG.copy(),
         "unknown": {},
     }
 
@@ -287,11 +302,19 @@ def _loss(one: Loss, two: Loss) -> Loss:
     }
 
 
+def lags(each: Sequence[Lag]) -> Lag:
+    """Several logs as one; at least one."""
+    return reduce(_lags, each)
+
+
 def _lags(one: Lag, two: Lag) -> Lag:
     listed = (one["listed_at"], two["listed_at"])
     return {
         "objects": one["objects"] + two["objects"],
         "bytes": one["bytes"] + two["bytes"],
+        "messages": one["messages"] + two["messages"],
+        "lost": one["lost"] + two["lost"],
+        "retention": _known(min, one["retention"], two["retention"]),
         "oldest": _known(min, one["oldest"], two["oldest"]),
         "listed_at": None if None in listed else _known(min, *listed),
         "error": _known(min, one["error"], two["error"]),

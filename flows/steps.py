@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from currents_segment.codecs.chunk import Messages, Origin, Records
+from currents_segment.codecs.chunk import Messages, Origin, Records, joined
 from currents_segment.flows.dedup import shards_of
 from currents_segment.flows.items import AtSink, Chunk, Decoded, FromShard, Read, Tick, Verdict, emitted
 from currents_segment.flows.slots import NAMES
@@ -32,13 +32,13 @@ def decode(items: Iterable[Read], decoders: Mapping[str, Decoder], trace: Trace 
         if isinstance(item, Tick):
             yield item
             continue
-        records = item.records
+        first = item.records[0]
         started = time.time() if trace else 0.0
-        messages = decoders[item.connector].decode(records)
+        messages = joined([decoders[item.connector].decode(records) for records in item.records])
         if item.rewinds:
             messages = replace(messages, ids=anew(messages.ids, item.rewinds))
-        span = trace(item.connector, records.origin, records.arrival, messages, started, time.time()) if trace else None
-        chunk = Chunk(item.slot, item.connector, item.seq, emitted(records), messages, records.arrival, records.origin, 0, span)
+        span = trace(item.connector, first.origin, first.arrival, messages, started, time.time()) if trace else None
+        chunk = Chunk(item.slot, item.connector, item.seq, emitted(item.records), messages, first.arrival, first.origin, 0, span)
         yield chunk._replace(shards=shards_of(chunk))
 
 

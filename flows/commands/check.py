@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from currents_segment.flows.bucket import Survey
     from currents_segment.flows.config import Config
+    from currents_segment.flows.kafka.survey import KafkaSurvey
     from currents_segment.flows.preflight import Outlook, Preflight
 
 
@@ -73,6 +74,7 @@ def _lines(config: "Config", found: "Preflight") -> "Iterator[str]":
 
 def _rows(outlook: "Outlook", *, resumes: bool) -> "Iterator[tuple[str, str]]":
     from currents_segment.codecs import catalogue  # noqa: PLC0415
+    from currents_segment.flows.bucket import Survey  # noqa: PLC0415
 
     connector = outlook.connector
     anonymous = "with" if connector.anonymous_users else "without"
@@ -85,6 +87,9 @@ def _rows(outlook: "Outlook", *, resumes: bool) -> "Iterator[tuple[str, str]]":
     for name, survey in outlook.sources.items():
         if isinstance(survey, str):
             continue  # told among the findings
+        if not isinstance(survey, Survey):
+            yield from _topics(name, survey, resumes=resumes, start=_start(connector.start))
+            continue
         yield "source", f"{name}: {survey.url}"
         yield "", _seen(survey)
         if survey.unselected:
@@ -98,6 +103,15 @@ def _rows(outlook: "Outlook", *, resumes: bool) -> "Iterator[tuple[str, str]]":
                 "",
                 f"a first start ({_start(connector.start)}) would read {_many(survey.first_objects, 'object')}, {_size(survey.first_bytes)}",
             )
+
+
+def _topics(name: str, survey: "KafkaSurvey", *, resumes: bool, start: str) -> "Iterator[tuple[str, str]]":
+    seen = survey.topics.values()
+    partitions, messages, first = (sum(getattr(topic, what) for topic in seen) for what in ("partitions", "messages", "first"))
+    yield "source", f"{name}: Kafka at {survey.brokers}"
+    yield "", f"{_many(len(survey.topics), 'topic')}; {_many(partitions, 'partition')}; {_many(messages, 'message')}"
+    if not resumes:
+        yield "", f"a first start ({start}) would read {_many(first, 'message')}"
 
 
 def _seen(survey: "Survey") -> str:

@@ -169,7 +169,7 @@ def _policies(path: Path, workspace: str | None, place: str) -> "list[Policy]":
 
     config = load(path, secrets=False)
     names = list(config.workspaces)
-    readers = [name for name in names if any(source.url == place for source in config.workspaces[name].sources.values())]
+    readers = [name for name in names if any(source.url == place for source in config.workspaces[name].buckets.values())]
     chosen = [workspace] if workspace else readers or (names if len(names) == 1 else [])
     if not chosen:
         raise UserError(f"{path}: no workspace has a source at {place}; say which one will read it: --workspace {'|'.join(names)}")

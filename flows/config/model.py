@@ -8,47 +8,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, field_validator, model_validator
 
 from currents_segment.codecs import catalogue
 from currents_segment.codecs.profile import Profile
 from currents_segment.flows.config import places
+from currents_segment.flows.config.kafka import KafkaSource
 from currents_segment.flows.config.kinds import EVERYTHING, Email, Event, Folder, Integration, KnownType, Name, Option, Place, Secret, Start
 from currents_segment.flows.config.quantities import counts, durations, sizes
 from currents_segment.flows.config.references import SecretRef
+from currents_segment.flows.config.section import Part, Section, setting
 
 ENDPOINTS: Final = {  # a wrong region answers 200 and loses the events, so a region is chosen by name
     "us": "https://api.segment.io/v1/batch",
     "eu": "https://events.eu1.segmentapis.com/v1/batch",
 }
-
-
-def setting(description: str, *default: Any, **more: Any) -> Any:
-    """A field with what editors show; required unless a default is given, which is written as a user would write it."""
-    return Field(*default, description=description, **more)
-
-
-class Section(BaseModel):
-    """A mapping in the file: frozen, and strict about keys and types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
-
-
-class Part(Section):
-    """A section that is known by its key and by the workspace around it."""
-
-    _name: str = PrivateAttr("")
-    _workspace: str = PrivateAttr("")
-
-    @property
-    def name(self) -> str:
-        """Its key in the file."""
-        return self._name
-
-    @property
-    def workspace(self) -> str:
-        """The key of the workspace around it: the scope of deduplication."""
-        return self._workspace
 
 
 class Http(Section):
@@ -170,10 +144,17 @@ class Connector(Part):
         return places.web(endpoint) if endpoint else ENDPOINTS.get(info.data.get("region", ""), "")
 
 
+def _kind(source: Any) -> str:
+    return "<kafka>" if isinstance(source, KafkaSource) or (isinstance(source, Mapping) and "kafka" in source) else "<bucket>"
+
+
+AnySource = Annotated[Annotated[Source, Tag("<bucket>")] | Annotated[KafkaSource, Tag("<kafka>")], Discriminator(_kind)]
+
+
 class Workspace(Section):
     """A Braze workspace (app group): the scope of deduplication. Every connector in it reads every source in it."""
 
-    sources: Mapping[Name, Source] = setting("Where its Currents land, by a name of your own.", min_length=1)
+    sources: Mapping[Name, AnySource] = setting("Where its Currents land, by a name of your own.", min_length=1)
     connectors: Mapping[Name, Connector] = setting("Its exports to Segment, by a name that is unique in this file.", min_length=1)
 
     _name: str = PrivateAttr("")
@@ -182,6 +163,16 @@ class Workspace(Section):
     def name(self) -> str:
         """The workspace's key in the file."""
         return self._name
+
+    @property
+    def buckets(self) -> Mapping[str, Source]:
+        """Its sources that are buckets or folders."""
+        return {name: source for name, source in self.sources.items() if isinstance(source, Source)}
+
+    @property
+    def kafkas(self) -> Mapping[str, KafkaSource]:
+        """Its sources that are Kafka."""
+        return {name: source for name, source in self.sources.items() if isinstance(source, KafkaSource)}
 
 
 class Config(Section):

@@ -10,7 +10,7 @@ from currents_segment.flows.config.document import Mistake, Place
 from currents_segment.flows.config.librdkafka import refusal
 
 _SECRET_OPTION: Final = re.compile(
-    r"(secret|password|token|(account|access|sas)_key$)(?!.*[._](file|path|uri|url|location|enabled?)$)", re.IGNORECASE
+    r"(secret|password|token|key\.pem$|(account|access|sas)_key$)(?!.*[._](file|path|uri|url|location|enabled?)$)", re.IGNORECASE
 )
 
 

@@ -197,14 +197,19 @@ CONNECTOR: Final = (
     Spec("counter", "batches", "Batches that ended.", _one(lambda c: c["batches"])),
     Spec("gauge", "lag_objects", "Objects listed and not read to their end.", _one(lambda c: c["lag"]["objects"])),
     Spec("gauge", "lag_bytes", "Their size in bytes.", _one(lambda c: c["lag"]["bytes"])),
+    Spec(
+        "gauge", "lag_messages", "Messages not read, up to the end of their topics at the last look.", _one(lambda c: c["lag"]["messages"])
+    ),
+    Spec("gauge", "lost_to_retention_messages", "Messages that were deleted before they were read.", _one(lambda c: c["lag"]["lost"])),
+    Spec("gauge", "retention_seconds", "The shortest time that a topic keeps its messages.", _one(lambda c: c["lag"]["retention"])),
     Spec("gauge", "lag_seconds", "Age of the oldest of them; 0 when there is none.", lambda c, at: (((), _since(at, c["lag"]["oldest"])),)),
     Spec(
         "gauge",
         "listed_time_seconds",
-        "The last listing of the log that worked, seconds since the epoch.",
+        "The last listing or look at the topics that worked, seconds since the epoch.",
         _one(lambda c: c["lag"]["listed_at"]),
     ),
-    Spec("gauge", "listing_failed", "1 when the last listing of the log failed.", _one(lambda c: c["lag"]["error"] is not None)),
+    Spec("gauge", "listing_failed", "1 when the log cannot be read.", _one(lambda c: c["lag"]["error"] is not None)),
     Spec(
         "gauge",
         "unknown_names",

@@ -129,11 +129,12 @@ def _state(*states: State, style: str = "") -> Callable[[Line], Text]:
 def _lag(line: Line) -> Text:
     lag = line.connector["lag"]
     if lag["error"] is not None:
-        return Text("listing failed", style="red")
+        return Text("unreadable", style="red")
     if lag["listed_at"] is None:
         return Text("?", style="dim")
     oldest = f", {words.duration(line.at - lag['oldest'])}" if lag["oldest"] is not None else ""
-    return Text(f"{lag['objects']:,} obj{oldest}") if lag["objects"] else Text("none", style="dim")
+    waiting = [f"{count:,} {unit}" for count, unit in ((lag["objects"], "obj"), (lag["messages"], "msg")) if count]
+    return Text(f"{' + '.join(waiting)}{oldest}") if waiting else Text("none", style="dim")
 
 
 def _health(line: Line) -> Text:

@@ -71,15 +71,18 @@ def losses(connector: Connector) -> str:
 
 
 def lag(connector: Connector, at: float) -> str:
-    """One sentence on the log: what is still to be read, and how fresh that knowledge is."""
+    """One sentence on the log: what is still to be read, how fresh that knowledge is, and what was lost."""
     known = connector["lag"]
     words = "not listed yet"
     if known["listed_at"] is not None:
         words = f"all read, listed {duration(at - known['listed_at'])} ago"
-        if known["objects"]:
-            words = f"{known['objects']:,} objects ({decimal(known['bytes'])}) to read"
+        objects = [f"{known['objects']:,} objects ({decimal(known['bytes'])})"] if known["objects"] else []
+        if waiting := objects + ([f"{known['messages']:,} messages"] if known["messages"] else []):
+            words = f"{' and '.join(waiting)} to read"
             words += f", the oldest came {duration(at - known['oldest'])} ago" if known["oldest"] is not None else ""
-    return f"{words}; the last listing FAILED: {known['error']}" if known["error"] is not None else words
+    if known["lost"]:
+        words += f"; {known['lost']:,} messages LOST, deleted before they were read"
+    return f"{words}; the log CANNOT BE READ: {known['error']}" if known["error"] is not None else words
 
 
 def report(document: Status) -> str:

@@ -1,4 +1,4 @@
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 
 import pytest
 
@@ -21,24 +21,29 @@ def records(count=10):
 class Queues:
     """Logs in memory."""
 
-    def __init__(self, positions):
-        self.positions = {unit: position or 0 for unit, position in positions.items()}
-        self.ready = {unit: deque() for unit in positions}
+    def __init__(self, kept):
+        self.known = [unit for unit in UNITS if unit.slot in kept]
+        self.at = defaultdict(int)
+        self.at |= {unit: kept[unit.slot].get((unit.connector, unit.log, unit.partition), 0) for unit in self.known}
+        self.ready = defaultdict(deque)
         self.fault = None
+
+    def units(self, slot):
+        return [unit for unit in self.known if unit.slot == slot]
 
     def read(self, unit):
         if self.fault:
             raise self.fault
         if not self.ready[unit]:
             return None
-        self.positions[unit] += 1
-        return self.ready[unit].popleft()
+        self.at[unit] += 1
+        return (self.ready[unit].popleft(),)
 
-    def position(self, unit):
-        return self.positions[unit]
+    def positions(self, slot):
+        return {(unit.connector, unit.log, unit.partition): self.at[unit] for unit in self.units(slot)}
 
-    def exhausted(self, unit):
-        return not self.ready[unit]
+    def exhausted(self, slot):
+        return not any(self.ready[unit] for unit in self.units(slot))
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def gate():
 
 
 def build(gate, state=None, *, once=False, stop=None):
-    logs = Logs(Place(), UNITS, Queues)
+    logs = Logs(Place(), Queues)
     slots = {
         number: SlotPartition(number, state if number == SLOT else None, logs=logs, gate=gate, stop=stop or Stop(), once=once)
         for number in range(SLOTS)
@@ -66,7 +71,7 @@ def test_a_tick_is_the_first_item_of_every_epoch(gate):
     """Also in an epoch in which nothing is read: it wakes the sink slot and the shard."""
     slot, log = build(gate)
     log.ready[mine("a")].append(records())
-    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, records())] == slot.next_batch()
+    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, (records(),))] == slot.next_batch()
     assert [] == slot.next_batch()
     slot.snapshot()
     assert [Tick(SLOT, 2)] == slot.next_batch()
@@ -78,7 +83,7 @@ def test_a_closed_gate_stops_reading_for_its_connector_and_for_no_other(gate):
     gate.emitted(SLOT, "a", 100)
     log.ready[mine("a")].append(records())
     log.ready[mine("b")].append(records())
-    assert [Tick(SLOT, 1), Raw(SLOT, "b", 0, records())] == slot.next_batch()
+    assert [Tick(SLOT, 1), Raw(SLOT, "b", 0, (records(),))] == slot.next_batch()
     assert 1 == len(log.ready[mine("a")])
 
 
@@ -91,9 +96,20 @@ def test_a_slot_reads_one_chunk_a_turn_of_each_connector_in_turn(gate):
     assert [["a"], ["b"]] * 2 in (turns, turns[::-1])
 
 
+def test_a_unit_that_comes_up_later_is_read_and_kept(gate):
+    """A topic gets partitions, and a pattern topics, while the process runs."""
+    slot, log = build(gate)
+    slot.next_batch()
+    new = next(unit for unit in (Unit("a", "log", partition) for partition in range(16, 32)) if unit.slot == SLOT)
+    log.known.append(new)
+    log.ready[new].append(records())
+    assert [Raw(SLOT, "a", 0, (records(),))] == slot.next_batch()
+    assert 1 == slot.snapshot()["positions"]["a", "log", new.partition]
+
+
 def test_slots_that_read_at_the_same_time_read_for_different_connectors(gate):
     """No connector waits until all slots have read for all others."""
-    logs = Logs(Place(), UNITS, Queues)
+    logs = Logs(Place(), Queues)
     slots = [SlotPartition(number, None, logs=logs, gate=gate, stop=Stop(), once=False) for number in range(SLOTS)]
     for unit in UNITS:
         logs.log.ready[unit].append(records())
@@ -115,7 +131,7 @@ def test_the_snapshot_holds_the_position_behind_what_was_read_and_those_of_units
 
 def test_nothing_is_read_before_every_slot_has_said_where_it_stands(gate):
     """One listing serves all slots of a connector, so it must know all their positions."""
-    logs = Logs(Place(), UNITS, Queues)
+    logs = Logs(Place(), Queues)
     slot = SlotPartition(SLOT, None, logs=logs, gate=gate, stop=Stop(), once=True)
     assert [Tick(SLOT, 1)] == slot.next_batch()
     assert [] == slot.next_batch()
@@ -176,7 +192,7 @@ def test_a_source_that_cannot_be_read_ends_a_bounded_run_in_good_order(gate):
 
 def test_a_process_lists_its_own_slots_only():
     """In source and sink alike, so that both ends of a slot meet in one process."""
-    source = SlotSource(Place(1, 3), logs=Logs(Place(1, 3), UNITS, Queues), gate=Gate(), stop=Stop(), once=False)
+    source = SlotSource(Place(1, 3), logs=Logs(Place(1, 3), Queues), gate=Gate(), stop=Stop(), once=False)
     assert ["01", "04", "07", "10", "13"] == source.list_parts()
 
 
@@ -193,7 +209,7 @@ def test_a_state_of_version_1_goes_on_as_one_that_was_never_set_back(gate):
     here = ("a", "log", mine("a").partition)
     slot, log = build(gate, {"version": 1, "positions": {here: 5}})
     log.ready[mine("a")].append(records())
-    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, records(), rewinds=0)] == slot.next_batch()
+    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, (records(),), rewinds=0)] == slot.next_batch()
     assert {"version": 2, "rewinds": {}} | {"positions": slot.snapshot()["positions"]} == slot.snapshot()
     assert 6 == slot.snapshot()["positions"][here]
 

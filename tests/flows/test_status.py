@@ -16,7 +16,11 @@ TIME = st.floats(0, 4e9)
 MAYBE = st.none() | TIME
 WORD = st.sampled_from(["a", "b", "c"])
 TALLY = st.dictionaries(st.sampled_from([outcome.value for outcome in Outcome]), COUNT)
-LAG = st.fixed_dictionaries({"objects": COUNT, "bytes": COUNT, "oldest": MAYBE, "listed_at": MAYBE, "error": st.none() | WORD})
+LAG = st.fixed_dictionaries(
+    dict.fromkeys(("objects", "bytes", "messages", "lost"), COUNT)
+    | dict.fromkeys(("retention", "oldest", "listed_at"), MAYBE)
+    | {"error": st.none() | WORD}
+)
 
 LOSSES = st.lists(
     st.fixed_dictionaries(

@@ -28,13 +28,18 @@ class Job:
     Args:
         home: folder of its own.
         double: where it sends.
-        source: where it reads.
+        source: where it reads: a folder, or the settings of a source.
         connectors: settings of each that differ from the usual; the double has a source of the same name.
         settings: of the configuration's top level.
     """
 
     def __init__(
-        self, home: Path, double: Double, source: Path, connectors: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any
+        self,
+        home: Path,
+        double: Double,
+        source: Path | Mapping[str, Any],
+        connectors: Mapping[str, Mapping[str, Any]] | None = None,
+        **settings: Any,
     ) -> None:
         self.home, self.double, self.source = home, double, source
         self.config = home / "segment.yaml"
@@ -69,7 +74,8 @@ class Job:
                 "limits": limits,
                 **given,
             }
-        workspace = {"sources": {"currents": {"url": str(self.source), "poll": "200ms"}}, "connectors": connectors}
+        source = self.source if isinstance(self.source, Mapping) else {"url": str(self.source), "poll": "200ms"}
+        workspace = {"sources": {"currents": source}, "connectors": connectors}
         whole = {"state": "./state", "dead_letters": "./dead-letters", **self.settings, "workspaces": {"acme": workspace}}
         self.config.write_text(json.dumps(whole, indent=1))  # JSON is YAML
 

@@ -97,3 +97,13 @@ def test_secrets_among_options_are_references(option):
     """An option that holds a secret is refused where it is written out, and not repeated."""
     expected = f"c.yaml:1: workspaces.a.sources.x.options.{option}: is a secret: write env:NAME or file:PATH, never the secret itself"
     assert [expected] == rules(f"workspaces: {{a: {{sources: {{x: {{url: s3://b, options: {{{option}: AKIA123}}}}}}}}}}")
+
+
+@pytest.mark.parametrize(("one", "other"), [("currents", "currents"), ("^cur.*", "currents"), ("currents", "^cur.*"), ("^c.*", "^c.*")])
+def test_a_topic_is_read_by_one_source(one, other):
+    """Twice read is twice sent, with other positions."""
+    brokers = "{bootstrap: 'a:1,b:1', topics: [%s]}"
+    text = f"workspaces:\n  a:\n    sources:\n      x: {{kafka: {brokers % one}}}\n      y: {{kafka: {brokers % other}}}\n"
+    expected = "is read by workspaces.a.sources.x.kafka.topics.0 already: every event would be sent twice; keep one of them"
+    assert [f"c.yaml:5: workspaces.a.sources.y.kafka.topics[0]: {expected}"] == rules(text)
+    assert [] == rules(text.replace("y: {kafka: {bootstrap: 'a:1,b:1'", "y: {kafka: {bootstrap: 'c:1'"))

@@ -23,7 +23,16 @@ FAILING = {
     "requests": {"200": 4, "503": 9},
     "requests_in_flight": 1,
     "batches": 5,
-    "lag": {"objects": 3, "bytes": 4096, "oldest": 940.0, "listed_at": 995.0, "error": None},
+    "lag": {
+        "objects": 3,
+        "bytes": 4096,
+        "messages": 7,
+        "lost": 2,
+        "retention": 172800.0,
+        "oldest": 940.0,
+        "listed_at": 995.0,
+        "error": None,
+    },
     "unknown": {"users.messages.fax.Send": 7},
     "restored": {"received": 30, "outcomes": {"delivered": 20}},
 }

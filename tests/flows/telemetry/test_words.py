@@ -97,7 +97,12 @@ def test_how_many_are_lost_by_when(losses, expected):
         ),
         (
             {"listed_at": AT - 90, "error": "403 from the bucket"},
-            "all read, listed 1 min 30 s ago; the last listing FAILED: 403 from the bucket",
+            "all read, listed 1 min 30 s ago; the log CANNOT BE READ: 403 from the bucket",
+        ),
+        ({"listed_at": AT - 3, "messages": 1200}, "1,200 messages to read"),
+        (
+            {"listed_at": AT - 3, "objects": 2, "bytes": 1000, "messages": 3, "lost": 4000},
+            "2 objects (1.0 kB) and 3 messages to read; 4,000 messages LOST, deleted before they were read",
         ),
     ],
 )

@@ -1,0 +1,29 @@
+"""What brokers and librdkafka say is wrong, in one line for an operator: what, and what to do. Never holds a secret."""
+
+from typing import Final
+
+from confluent_kafka import KafkaError
+
+_REMEDIES: Final = {
+    KafkaError._AUTHENTICATION: "the brokers refuse who we are: check mechanism, name and password",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "the brokers refuse who we are: check mechanism, name and password",
+    KafkaError._SSL: "TLS does not come about: check ca, certificate and key, and that this is the brokers' TLS port",
+    KafkaError._TRANSPORT: "the brokers cannot be reached: check bootstrap, network, and whether the port wants TLS",
+    KafkaError._RESOLVE: "the name is not known: check bootstrap and DNS",
+    KafkaError._ALL_BROKERS_DOWN: "no broker can be reached: check bootstrap, network, and whether the port wants TLS",
+    KafkaError._TIMED_OUT: "the brokers do not answer in time",
+    KafkaError.REQUEST_TIMED_OUT: "the brokers do not answer in time",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "we may not read it: grant READ and DESCRIBE on the topic",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "we may not ask this: see the list of grants in docs/kafka.md",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "we may not commit to the group: grant READ on it, or set group: null",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "there is no such topic, or we may not see it: create it, or mend its name",
+}
+TELLING: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._RESOLVE, KafkaError.SASL_AUTHENTICATION_FAILED})
+"""Faults that say why: others that come with them (all brokers down, timed out) only say that."""
+
+
+def sentence(error: KafkaError) -> str:
+    """One line."""
+    said = " ".join(error.str().split())
+    remedy = _REMEDIES.get(error.code())
+    return f"{remedy} ({said})" if remedy else f"{error.name()}: {said}"

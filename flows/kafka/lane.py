@@ -1,0 +1,117 @@
+"""One partition inside a log: what came of it and was not yet taken, and where it stands. Values only, no client."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from confluent_kafka import Message
+
+from currents_segment.flows.slots import Unit
+
+AHEAD: Final = 2_000  # messages that lie ready before the partition is paused: one chunk to take, one to follow
+
+
+@dataclass(slots=True)
+class Lane:
+    """A unit's way through its partition.
+
+    Attributes:
+        unit: whose.
+        topic: its name.
+        number: of the partition.
+        id: the topic's identity, which `next` belongs to.
+        next: the offset behind what was taken.
+        received: the offset behind what the client gave.
+        lost: messages that were skipped since they were gone before they were read.
+        gone: such messages that are not skipped yet: the connector stands, or the topic is gone.
+        earliest: the first offset that the partition still had, as of the last look.
+        latest: behind its last message, likewise.
+        target: of a bounded run: where it ends.
+        ready: messages not yet taken.
+        size: bytes of their values.
+        end: an end of the partition that the client met, behind all in `ready`.
+        assigned: the client reads it.
+        paused: the client holds it.
+        oldest: when the first of those in `ready` came, s since the epoch; None when none is there.
+        behind: since when there is something that has not come, s of the monotonic clock; None when all has, or when we hold it.
+        reset: the client was told that there is no such offset, at this time of the monotonic clock.
+        held: since when a schema that is not known holds it, s of the monotonic clock.
+        fault: why it does not move, or "".
+    """
+
+    unit: Unit
+    topic: str
+    number: int
+    id: str
+    next: int
+    received: int
+    lost: int = 0
+    gone: int = 0
+    earliest: int = 0
+    latest: int = 0
+    target: int | None = None
+    ready: deque[Message] = field(default_factory=deque)
+    size: int = 0
+    end: int = 0
+    assigned: bool = False
+    paused: bool = False
+    oldest: float | None = None
+    behind: float | None = None
+    reset: float | None = None
+    held: float | None = None
+    fault: str = ""
+
+    def add(self, message: Message, offset: int) -> None:
+        """A message came; one that came already, as after a pause, is not taken again."""
+        if offset >= self.received:
+            self.ready.append(message)
+            self.size += len(message)
+            self.received = offset + 1
+            self.behind, self.fault = None, ""
+
+    def ended(self, offset: int) -> None:
+        """The client met the end: behind it stand no messages, in front of it perhaps control records and gaps."""
+        self.end = self.received = max(self.received, offset)
+        self.behind, self.fault = None, ""
+        self.settle()
+
+    def take(self, count: int) -> None:
+        """So many messages were taken."""
+        for _ in range(count):
+            message = self.ready.popleft()
+            self.size -= len(message)
+            self.next = (message.offset() or 0) + 1
+        self.settle()
+
+    def settle(self) -> None:
+        """Nothing lies ready: the position goes behind what holds no message."""
+        if not self.ready:
+            self.next = max(self.next, self.end)
+
+    def skip(self, identity: str, offset: int, count: int) -> None:
+        """Go on elsewhere; so many messages are lost."""
+        self.id, self.next, self.received, self.end = identity, offset, offset, offset
+        self.lost += count
+        self.gone, self.reset, self.fault = 0, None, ""
+
+    def full(self, size: int) -> bool:
+        """Enough lies ready."""
+        return len(self.ready) >= AHEAD or self.size >= size
+
+    def low(self, size: int) -> bool:
+        """Little lies ready."""
+        return 2 * len(self.ready) <= AHEAD and 2 * self.size <= size
+
+    @property
+    def lag(self) -> int:
+        """Messages not yet taken, as of the last look."""
+        return max(0, self.latest - self.next)
+
+    @property
+    def over(self) -> bool:
+        """A bounded run has read all of it."""
+        return self.target is not None and not self.ready and self.next >= self.target
+
+    def pack(self) -> list[Any]:
+        """Plain values for a snapshot: the topic's identity, the offset, what was lost."""
+        return [self.id, self.next, self.lost]
