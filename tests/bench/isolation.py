@@ -7,6 +7,7 @@ machine, and `others` how many of its cores had other work. Of all rounds the be
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -205,4 +206,5 @@ def verdict(trials: Mapping[str, Sequence[Trial]], *, keep: float, stall: float)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as on Ctrl-C, nothing is left running
     sys.exit(main())
