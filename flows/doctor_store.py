@@ -5,14 +5,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from currents_segment.flows import dedup
 from currents_segment.flows import source as positions
-from currents_segment.flows.committed import POSITIONS, SLOTS, Committed, DamageError, Extent, UnreadableError, committed, damage, parts
+from currents_segment.flows.committed import (
+    KNOWN,
+    POSITIONS,
+    SLOTS,
+    Committed,
+    DamageError,
+    Extent,
+    UnreadableError,
+    committed,
+    damage,
+    parts,
+)
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.holdings import Holding, holdings
+from currents_segment.flows.known_files import Files
 from currents_segment.flows.preflight import Finding
 from currents_segment.flows.recovery import way_out
 from currents_segment.flows.slots import NAMES
 
+ID: Final = 8  # bytes of an id in its file
 ROWS: Final = 20_000  # of all steps: a resume takes time in the square of them
 
 
@@ -29,6 +43,7 @@ class Store:
         killed: nobody has it open, and what the last run committed last stands beside the files: it was ended hard.
         holdings: what it knows of each connector.
         rows: the committed positions by slot.
+        known: ids by which copies are found; they lie in files of their own.
         findings: what needs somebody.
     """
 
@@ -40,6 +55,7 @@ class Store:
     killed: bool = False
     holdings: Mapping[str, Holding] = field(default_factory=dict)
     rows: Mapping[str, positions.State] = field(default_factory=dict)
+    known: int = 0
     findings: tuple[Finding, ...] = ()
 
 
@@ -64,7 +80,8 @@ def look(state: Path, *, held: bool) -> Store:
         return Store(len(files), size, findings=(Finding("fault", "store", f"{why}: {then}"),))
     try:
         with committed(state) as found:
-            return _read(found, len(files), size, killed=not held and any(name.endswith("-wal") for name in written))
+            killed = not held and any(name.endswith("-wal") for name in written)
+            return _read(found, state, len(files), size, killed=killed, held=held)
     except UnreadableError as error:
         text = f"{state / 'recovery'} cannot be read: {error}; look as the user that runs it, and make room if the disk is full"
     except DamageError as error:
@@ -83,20 +100,38 @@ def _missing(state: Path) -> Iterator[Finding]:
         )
 
 
-def _read(found: Committed, files: int, size: int, *, killed: bool) -> Store:
-    known, extents = holdings(found), found.extents()
+def _read(found: Committed, state: Path, files: int, size: int, *, killed: bool, held: bool) -> Store:
     rows = {key: positions.migrated(row) for key, row in found.rows(POSITIONS).items()}
+    ids, lacking = _ids(state, found.rows(KNOWN))
+    extents = found.extents()
+    findings = list(_rows(extents, {POSITIONS: rows, SLOTS: found.rows(SLOTS)}))
+    if lacking and not held:  # a run removes what it forgets
+        text = f"{lacking:,} of {ids:,} known ids are not in {state / 'known'}: copies of their events would be sent again; put the folder back as it was"
+        findings.append(Finding("warning", "store", text))
     return Store(
-        files,
-        size,
-        extents,
-        found.since,
-        found.begun or "",
-        killed,
-        known,
-        rows,
-        tuple(_rows(extents, {POSITIONS: rows, SLOTS: found.rows(SLOTS)})),
+        files=files,
+        bytes=size,
+        extents=extents,
+        since=found.since,
+        begun=found.begun or "",
+        killed=killed,
+        holdings=holdings(found),
+        rows=rows,
+        known=ids,
+        findings=tuple(findings),
     )
+
+
+def _ids(state: Path, rows: Mapping[str, Any]) -> tuple[int, int]:
+    """How many ids the shards count as known, and how many of them are not in their files."""
+    files, ids, lacking = Files(state / "known"), 0, 0
+    for shard, row in rows.items():
+        past = dedup.past(row)
+        for number, (_, written, *_) in enumerate(past.slots, past.newest - len(past.slots) + 1):
+            file = files.file(shard, number)
+            ids += written
+            lacking += max(0, written - (file.stat().st_size // ID if file.exists() else 0))
+    return ids, lacking
 
 
 def _rows(extents: Mapping[str, Extent], rows: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ def _lines(config: "Config", found: "Report") -> "Iterator[str]":
     yield f"state {config.state}: {f'in use by {found.holder}' if found.holder else 'not in use'}; {_size(found.free)} free"
     if store.extents:
         rows = sum(extent.rows for extent in store.extents.values())
-        yield f"  store: whole; {_size(store.bytes)} in {store.files} files, {plural(rows, 'row')}; made {store.since}, last run began {store.begun or 'never'} UTC"
+        yield f"  store: whole; {_size(store.bytes)} in {store.files} files, {plural(rows, 'row')}, {plural(store.known, 'known id')}; made {store.since}, last run began {store.begun or 'never'} UTC"
     elif not store.files:
         yield "  store: none yet: the next run is the first (in a cluster of machines it lies with process 0)"
     if found.letters is not None:

@@ -7,7 +7,7 @@ from currents_segment.codecs.chunk import Origin
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows import doctor_store, recovery
 from currents_segment.flows.bucket.position import Position
-from currents_segment.flows.committed import POSITIONS, parts
+from currents_segment.flows.committed import KNOWN, POSITIONS, parts
 from currents_segment.flows.config import load
 from currents_segment.flows.doctor import inspect, moment
 from currents_segment.flows.lock import hold
@@ -100,6 +100,19 @@ def test_too_many_rows_are_told(config, monkeypatch):
     assert ["warning: store: 32 rows: a start takes time in the square of them; a longer epoch and fewer connectors keep it small"] == told(
         examined(config)
     )
+
+
+def test_known_ids_without_their_files_are_told(config):
+    """A start would not recognise their copies; a file that holds more than counts is whole."""
+    rows = slots(HERE) | {(KNOWN, "03", 7): {"version": 2, "past": (9, 0.0, 0.0, ((1.0, 2), (2.0, 3)))}}
+    made(config.state, rows)
+    assert ["warning: store: 5 of 5 known ids are not in "] == [line[: line.index(str(config.state))] for line in told(examined(config))]
+    (config.state / "known").mkdir()
+    (config.state / "known" / "03-00000008.ids").write_bytes(b"\1" * 16)
+    (config.state / "known" / "03-00000009.ids").write_bytes(b"\1" * 40)
+    report = examined(config)
+    assert [] == told(report)
+    assert 5 == report.store.known
 
 
 def test_a_store_of_another_version_is_told_as_a_start_would(config):

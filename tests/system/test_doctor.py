@@ -129,7 +129,9 @@ def test_a_process_that_has_no_store_refuses_what_its_slots_are_given(job, curre
     main = job(currents.folder)
     main.once()
     newer(main, "currents_segment.read")
-    blind = main.start("--once", env={"CURRENTS_SEGMENT_LOCAL": f"{os.getpid()} quiet"})  # as a child of a local cluster, whose parent has looked
+    blind = main.start(
+        "--once", env={"CURRENTS_SEGMENT_LOCAL": f"{os.getpid()} quiet"}
+    )  # as a child of a local cluster, whose parent has looked
     assert 2 == blind.end()
     assert "of version 99, this program knows version 2; use the version" in blind.text().splitlines()[-1]
 
