@@ -118,17 +118,17 @@ class Inputs:
             event["time"] = BORN + random.randrange(10**7)
             event["external_user_id"] = f"user-{random.randrange(500)}"
             event["user_id"] = f"braze-{random.randrange(500)}"
-            self._oddity(event, {each["name"] for each in fields if isinstance(each["type"], list)})
+            self._oddity(event, {each["name"]: each["type"] for each in fields})
             yield event
 
-    def _oddity(self, event: Json, nullable: set[str]) -> None:
+    def _oddity(self, event: Json, types: dict[str, Any]) -> None:
         """A few events are not as they should be, or not as everybody thinks they are."""
-        text = [name for name, value in event.items() if isinstance(value, str) and name not in ENVELOPE]
+        text = [name for name, kind in types.items() if kind in ("string", ["null", "string"]) and name not in ENVELOPE]
         match self._random.random():
             case chance if chance < 0.05:
                 event["external_user_id"] = self._random.choice((None, "[REDACTED]", ""))
             case chance if chance < 0.06:
-                event["external_user_id"], event["user_id"] = None, None if "user_id" in nullable else "[REDACTED]"
+                event["external_user_id"], event["user_id"] = None, None if isinstance(types["user_id"], list) else "[REDACTED]"
             case chance if chance < 0.065 and text:
                 event[self._random.choice(text)] = "large" * 8_000
             case chance if chance < 0.07:

@@ -9,11 +9,11 @@ from typing import Final
 from tests.oracle import faults
 from tests.oracle.inputs import poisoned
 from tests.oracle.journal import Journal, Outage
-from tests.oracle.letters import books
+from tests.oracle.letters import books, documents
 from tests.oracle.runs import wait
 from tests.oracle.schedule import Round, schedule
 from tests.oracle.sources import opener
-from tests.oracle.truth import expected
+from tests.oracle.truth import Json, expected
 from tests.oracle.verdict import Verdict, judge, seen
 from tests.oracle.world import EXPIRY, HOUR, World
 
@@ -113,9 +113,15 @@ def outlast(world: World, one: Round, random: Random) -> None:
 
 
 def _tried(world: World, connector: str) -> bool:
-    """Wait until an attempt has failed from now on."""
-    before = world.double.answers(connector)["503"]
-    return wait(lambda: world.double.answers(connector)["503"] > before, ROLLING)
+    """Wait until an attempt of every process has failed, or it has nothing to attempt: before, a process does not know that its connector is down."""
+    since, processes = world.now(), world.journal.lives[-1].processes
+
+    def knows(document: Json) -> bool:
+        one = document["connectors"][connector]
+        idle = not one["in_flight"] and not one["lag"]["objects"] and (one["lag"]["listed_at"] or 0.0) >= since
+        return bool(document["process"]["of"] == processes and document["at"] >= since and (one["requests"].get("503") or idle))
+
+    return wait(lambda: sum(map(knows, documents(world.state.path))) == processes, ROLLING)
 
 
 def due(world: World, outage: Outage) -> set[str]:
