@@ -35,9 +35,10 @@ class News:
 
     def changed(self, before: Health, after: Health, why: str | None, now: float) -> None:
         """The connector recovered, fails, or is held by a fault of its set-up; silent when it goes on as before."""
+        if before.working or after.working:  # another outage, whatever a slot remembers of the last one
+            self.warned = 0
         if after.working:
             if not before.working:
-                self.warned = 0
                 self._log.info("connector.recovered", failed_for=round(now - (before.failing_since or now), 1))
         elif after.fault and after.fault != before.fault:
             remedy = "check write key, region and endpoint; a replaced key file is used at once"
