@@ -7,7 +7,7 @@ know, again after `unknown_after`, is given up; and asked for once more after as
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from queue import SimpleQueue
 from typing import Final
@@ -19,8 +19,8 @@ from currents_segment.flows.kafka.registry_client import Client, RegistryError, 
 __all__ = ["Pending", "SchemaRegistry", "Unusable"]
 
 AGAIN: Final = 5.0  # s between two questions for a schema that is not known: registering one takes a person, replicas agree sooner
-FIRST_PAUSE: Final = 0.5  # s without questions after a fault; twice as long after each further one
-LAST_PAUSE: Final = 15.0  # s: so long at most after it came back nobody asks
+FIRST_PAUSE: Final = 0.5  # s after a fault until the same schema is asked for again; twice as long after each further one
+LAST_PAUSE: Final = 15.0  # s: so long at most after the registry came back nobody asks
 CLOSE: Final = 1.0  # s that a close waits for a request under way; then it is left to end by itself
 MAX_UNKNOWN: Final = 10_000  # schemas that are remembered as not usable: bytes that are no messages may name any id
 
@@ -44,11 +44,13 @@ class _Entry:
         answer: for the caller.
         due: when the registry is asked again, s of the clock; `inf` while it is being asked, or where that has no use.
         unknown_since: when the registry first said that it does not know it.
+        pause: s until it is asked again after a fault.
     """
 
     answer: Pending | Unusable
     due: float = -inf
     unknown_since: float | None = None
+    pause: float = FIRST_PAUSE
 
 
 _NEW: Final = _Entry(Pending("the registry is being asked"))
@@ -71,8 +73,6 @@ class SchemaRegistry:
         self._thread: threading.Thread | None = None
         self._fault = ""
         self._bug: Exception | None = None
-        self._pause = FIRST_PAUSE
-        self._resume = -inf
         self._asking_since: float | None = None
 
     def schema(self, ref: int | str) -> str | Pending | Unusable:
@@ -86,10 +86,7 @@ class SchemaRegistry:
         if self._bug is not None:
             raise self._bug
         entry = self._entries.get(ref, _NEW)
-        now = self._clock()
-        if entry.due <= now:
-            if now < self._resume:
-                return entry.answer if isinstance(entry.answer, Unusable) else Pending(f"the schema registry {self._fault}")
+        if entry.due <= self._clock():
             self._ask(ref, entry)
         return entry.answer
 
@@ -124,7 +121,7 @@ class SchemaRegistry:
     def _ask(self, ref: int | str, entry: _Entry) -> None:
         if len(self._entries) >= MAX_UNKNOWN:
             self._forget()
-        self._entries[ref] = _Entry(entry.answer, inf, entry.unknown_since)
+        self._entries[ref] = replace(entry, due=inf)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="schema-registry", daemon=True)
             self._thread.start()
@@ -147,26 +144,27 @@ class SchemaRegistry:
             client.close()
 
     def _settle(self, client: Client, ref: int | str) -> None:
-        """Ask for one schema, unless the registry has just failed."""
+        """Ask for one schema; a fault is this schema's alone, since a registry may fail on one of them."""
         before = self._entries.get(ref, _NEW)
-        if self._clock() < self._resume:
-            self._entries[ref] = _Entry(before.answer, -inf, before.unknown_since)
-            return
         self._asking_since = self._clock()
         try:
             answer = client.ask(ref)
         except RegistryError as error:
-            self._failed(str(error))
-            self._entries[ref] = _Entry(before.answer, -inf, before.unknown_since)
-            return
+            self._fault = str(error)
+            self._entries[ref] = self._faulty(before)
+        else:
+            self._fault = ""
+            if isinstance(answer, str):
+                self._texts[ref] = answer
+                self._entries.pop(ref, None)
+            else:
+                self._entries[ref] = self._without(answer, before)
         finally:
             self._asking_since = None
-        self._fault, self._pause = "", FIRST_PAUSE
-        if isinstance(answer, str):
-            self._texts[ref] = answer
-            self._entries.pop(ref, None)
-        else:
-            self._entries[ref] = self._without(answer, before)
+
+    def _faulty(self, before: _Entry) -> _Entry:
+        answer = before.answer if isinstance(before.answer, Unusable) else Pending(f"the schema registry {self._fault}")
+        return _Entry(answer, self._clock() + before.pause, before.unknown_since, min(2 * before.pause, LAST_PAUSE))
 
     def _without(self, answer: Unknown | Unusable, before: _Entry) -> _Entry:
         if isinstance(answer, Unusable):
@@ -176,8 +174,3 @@ class SchemaRegistry:
         if now - since < patience:
             return _Entry(Pending(answer.detail), now + min(AGAIN, patience), since)
         return _Entry(Unusable(f"{answer.detail}, after {now - since:.0f} s of asking"), now + max(AGAIN, patience), since)
-
-    def _failed(self, why: str) -> None:
-        self._fault = why
-        self._resume = self._clock() + self._pause
-        self._pause = min(2 * self._pause, LAST_PAUSE)

@@ -39,6 +39,7 @@ class RegistryDouble:
     asked: list[str] = field(default_factory=list)
     seen: list[dict] = field(default_factory=list)
     guids: bool = True  # older ones have none
+    broken: set[int] = field(default_factory=set)  # ids that it fails on
     port: int = 0
     scheme: str = "http"
 
@@ -67,6 +68,8 @@ class RegistryDouble:
         """Status and JSON body."""
         if found := re.fullmatch(r"/schemas/ids/(\d+)", path):
             number = int(found[1])
+            if number in self.broken:
+                return 500, {"error_code": 50001, "message": "Error in the backend data store"}
             if number not in self.entries:
                 return 404, {"error_code": 40403, "message": f"Schema {number} not found"}
             return 200, self._schema(self.entries[number])

@@ -245,16 +245,33 @@ def test_a_registry_that_cannot_say_holds(opened, double, clock, fault, words):
     assert registry.error is None
 
 
-def test_a_registry_in_trouble_is_left_alone(opened, double):
-    """It is asked no more until its pause is over, by whichever message."""
+def test_a_registry_in_trouble_is_left_alone(opened, double, clock):
+    """Nothing is asked for twice before its pause is over, and the pauses grow."""
     registry = opened(double.url)
     double.fault = (503, b"")
-    for ref in range(1, 50):
-        registry.schema(ref)
-    until(lambda: registry.error)
-    for ref in range(1, 50):
-        assert isinstance(registry.schema(ref), Pending)
-    assert 1 == len(double.asked)
+    asked = []
+    for _ in range(10):
+        for ref in range(1, 50):
+            registry.schema(ref)
+        until(lambda: all("503" in registry.schema(ref).why for ref in range(1, 50)))
+        asked.append(len(double.asked))
+        clock.now += 1
+    assert 49 == asked[0]
+    assert asked[-1] <= 49 * 5
+
+
+def test_a_schema_that_the_registry_fails_on_holds_no_other(opened, double, clock):
+    """Whichever is asked for first, again and again."""
+    bad, good = double.register("bad", EVENT), double.register("addresses", ADDRESS)
+    double.broken.add(bad)
+    registry = opened(double.url)
+
+    def other():
+        assert isinstance(registry.schema(bad), Pending)
+        return not isinstance(registry.schema(good), Pending)
+
+    until(other, clock)
+    until(lambda: "HTTP 500" in registry.schema(bad).why)
 
 
 @pytest.mark.parametrize("way", ["basic", "bearer"])
