@@ -17,7 +17,8 @@ class Holding:
     """One connector, over all slots.
 
     Attributes:
-        stood: by source, the oldest hour still open, seconds since the epoch (0: the beginning).
+        stood: by bucket, the oldest hour still open, seconds since the epoch (0: the beginning).
+        partitions: of Kafka's topics, those of which it has an offset.
         unacked: events that were read and that Segment did not take yet.
         arrivals: of the un-acked, arrival in the log with how many, seconds since the epoch.
         dead: events that ended and whose dead letters are to be written.
@@ -30,6 +31,7 @@ class Holding:
     """
 
     stood: dict[str, float] = field(default_factory=dict)
+    partitions: int = 0
     unacked: int = 0
     arrivals: Counter[float] = field(default_factory=Counter)
     dead: int = 0
@@ -59,7 +61,8 @@ def _positions(known: dict[str, Holding], row: positions.State) -> None:
     for (connector, log, partition), packed in row["positions"].items():
         one = known.setdefault(connector, Holding())
         if partition < 0 or "/" in log:
-            continue  # of Kafka: offsets, which are no times
+            one.partitions += partition >= 0  # of Kafka: offsets, which are no times
+            continue
         hour = Position.unpack(packed).floor * HOUR
         one.stood[log] = min(one.stood.get(log, hour), hour)
     for connector, (count, at) in row["rewinds"].items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import orjson
 import typer
 
-from currents_segment.flows.commands.dead_letters_scope import table
+from currents_segment.flows.commands.dead_letters_scope import plural, table
 from currents_segment.flows.errors import FailedError
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def connectors_list(
 
 def _row(name: str, one: "Holding") -> tuple[str, ...]:
     stood = min(one.stood.values(), default=None)
-    at = "not begun" if stood is None else _time(stood, "%Y-%m-%d %Hh") if stood else "the beginning"
+    at = "" if stood is None else _time(stood, "%Y-%m-%d %Hh") if stood else "the beginning"
+    at = ", ".join(filter(None, (at, f"offsets of {plural(one.partitions, 'partition')}" if one.partitions else ""))) or "not begun"
     counts = (f"{one.received:,}", f"{one.unacked:,}", f"{one.dead:,}")
     return (name, at, *counts, _time(one.failing_since), _time(one.last_ok), f"{one.rewinds:,}")
 

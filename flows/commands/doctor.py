@@ -99,10 +99,12 @@ def _meaning(config: "Config", name: str, holding: "Holding | None", grounds: "d
     seen = [found for found in grounds.values() if not isinstance(found, str)]
     ahead, size = sum(one.ahead for one in seen), sum(one.bytes for one in seen)
     much = f" {plural(ahead, 'object')}, {_size(size)}" if ahead else " nothing" if seen else ""
-    if holding is None or not holding.stood:
+    if holding is not None and holding.partitions:
+        parts.append(f"goes on at its offsets in {plural(holding.partitions, 'partition')} of Kafka")
+    elif holding is None or not holding.stood:
         start = config.connectors[name].start
         parts.append(f"begins anew at `start` ({start if isinstance(start, str) else _time(start)}) and reads{much or ' from there'}")
-    elif seen or not grounds:
+    if holding is not None and holding.stood and (seen or not grounds):
         hour = min(holding.stood.values())
         parts.append(
             "has read all there is"

@@ -4,7 +4,7 @@ from tests.flows.stores import made, slots
 from currents_segment.codecs.chunk import Letter, Origin
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.bucket import Position
-from currents_segment.flows.committed import SLOTS, committed
+from currents_segment.flows.committed import POSITIONS, SLOTS, committed
 from currents_segment.flows.holdings import Holding, holdings
 from currents_segment.flows.ledger import Account
 from currents_segment.flows.slots import Unit
@@ -42,6 +42,7 @@ def test_what_slots_keep_is_summed_by_connector(tmp_path):
         Unit("shop", "more", 0): Position(),
     }
     rows = slots(where, rewinds={"shop": (2, 50.0)})
+    rows[POSITIONS, "05", 7]["positions"] |= {("shop", "events/topic", 3): ["id", 17, 0], ("shop", "events/topic", -1): ["id"]}
     rows[SLOTS, "00", 7] |= kept
     health = {"health": {"shop": (100.0, 95.0, 0.0)}, "ledger": {"shop": account.state()}}
     rows[SLOTS, "01", 7] |= health
@@ -51,6 +52,7 @@ def test_what_slots_keep_is_summed_by_connector(tmp_path):
     assert Holding(dead=3) == known["gone"]
     shop = known["shop"]
     assert {"currents": 7200.0, "more": 0.0} == shop.stood
+    assert 1 == shop.partitions
     assert (3, {10.0: 2, 20.0: 1}, 1) == (shop.unacked, shop.arrivals, shop.dead)
     assert (100.0, 95.0) == (shop.failing_since, shop.last_ok)
     assert (18, 4) == (shop.received, shop.delivered)
