@@ -1,6 +1,6 @@
 """How fast a connector that has been down for longer than `expire_after` rolls: what it holds expires, is kept, and lets the next be read.
 
-    .venv/bin/python -m tests.bench.roll [EVENTS]
+    .venv/bin/python -m tests.bench.roll [EVENTS [EVENTS_PER_FILE]]
 
 The real command line with the default settings and a clock that is moved by 49 hours; dead letters go to a folder. Prints events a second, processor time
 an event, and what a second costs the disk while nothing can be delivered, before and during the roll.
@@ -31,11 +31,11 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - a command's output
 
 
-def main(events: int) -> None:
+def main(events: int = 100_000, per_file: int = 1_000) -> None:
     """One roll, and its figures."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
-        made = export(home / "export", "--tidy", "--events-per-file", 1000, count=events)
+        made = export(home / "export", "--tidy", "--events-per-file", per_file, count=events)
         offset, double = home / "offset", Double(home)
         offset.write_text("0")
         double.fault(do="status", status=503)
@@ -62,4 +62,4 @@ def main(events: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    main(*map(int, sys.argv[1:3]))
