@@ -70,9 +70,9 @@ def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring:
         world.runs.start(1, "--once")
         if not wait(lambda: not world.runs.last.running(), patience):
             world.journal.late += len(due(world, outages[0]))
-            world.runs.complain(f"it did not come to its end within {patience:g} s")
             world.runs.last.kill()
-        world.runs.ended()
+        elif world.runs.ended():
+            world.runs.complain("it ended early")
         return verdict(world, 1), world.journal.complaints
     finally:
         world.close()

@@ -4,13 +4,13 @@ Python imports this file by its name at the start of every process. Nothing else
 """
 
 import os
+from dataclasses import replace
 
 from currents_segment.flows.bucket.log import BucketLog
 from currents_segment.flows.dedup import ShardLogic
 from currents_segment.flows.items import Verdict
 from currents_segment.flows.source import SlotPartition
 from currents_segment.sinks.keeper import Keeper
-from currents_segment.sinks.segment.backoff import Health
 from currents_segment.sinks.segment.driver import Driver
 from currents_segment.sinks.segment.slot import SinkSlot
 
@@ -92,7 +92,7 @@ def letters_are_written_before_the_commit():
 def a_restart_begins_the_time_to_expiry_anew():
     """A run does not take over since when its connectors fail."""
     restore = Driver.restore
-    Driver.restore = lambda self, health: restore(self, Health(last_ok=health.last_ok, wait_until=health.wait_until))
+    Driver.restore = lambda self, health, *more: restore(self, replace(health, failing_since=None), *more)
 
 
 globals()[os.environ["SABOTAGE"]]()
