@@ -80,9 +80,11 @@ def _lines(config: "Config", found: "Report") -> "Iterator[str]":
 
 
 def _letters(letters: "Letters") -> "Iterator[str]":
-    last = "" if letters.last is None else f", the last of {_time(letters.last)}"
+    counted = "none"
+    if letters.last is not None:
+        counted = f"{plural(letters.letters, 'letter')}, {letters.replayed:,} of them sent again, the last of {_time(letters.last)}"
     replaying = f"; being sent again by {letters.replaying}" if letters.replaying else ""
-    yield f"dead letters {letters.place}: {plural(letters.letters, 'letter')}, {letters.replayed:,} of them sent again{last}{replaying}"
+    yield f"dead letters {letters.place}: {counted}{replaying}"
     connectors: dict[str, list[str]] = defaultdict(list)
     for (connector, outcome), events in sorted(letters.events.items()):
         connectors[connector].append(f"{outcome} {events:,}")
