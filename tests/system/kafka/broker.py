@@ -1,10 +1,13 @@
 """A real Apache Kafka of one node (KRaft) on this machine, that can be killed and started again; and what tests do with it as its administrator."""
 
+import ctypes
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 from tests.system.kafka.jars import classpath, java
 from tests.system.rig import PATIENCE, free_port, wait
@@ -31,6 +34,11 @@ SETTINGS: Final = {
     "num.network.threads": "2",
     "num.io.threads": "2",
 }
+
+
+def _die_with_the_tests() -> None:
+    """Tests that are killed leave no broker behind: Linux' prctl(PR_SET_PDEATHSIG, SIGKILL)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Broker:
@@ -93,7 +101,12 @@ class Broker:
         """Until it serves."""
         before = self._out.stat().st_size if self._out.exists() else 0
         with self._out.open("ab") as out:
-            self._process = subprocess.Popen([*self._java(), "kafka.Kafka", str(self._settings)], stdout=out, stderr=out)
+            self._process = subprocess.Popen(
+                [*self._java(), "kafka.Kafka", str(self._settings)],
+                stdout=out,
+                stderr=out,
+                preexec_fn=_die_with_the_tests,  # noqa: PLW1509 - it calls one C function and takes no lock
+            )
         process = self._process
 
         def serves() -> bool:
@@ -136,6 +149,17 @@ class Broker:
         """To so many partitions in all."""
         for future in self.admin.create_partitions([NewPartitions(topic, partitions)]).values():
             future.result(PATIENCE)
+
+    def purge(self, topic: str, partition: int, offset: int) -> None:
+        """What stands before an offset is deleted, as retention would."""
+        for future in self.admin.delete_records([TopicPartition(topic, partition, offset)]).values():
+            future.result(PATIENCE)
+
+    def committed(self, group: str, topic: str, partition: int) -> int | None:
+        """Where a group stands."""
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition)])])
+        (found,) = next(iter(asked.values())).result(PATIENCE).topic_partitions
+        return found.offset if found.offset >= 0 else None
 
     def set(self, topic: str, **config: str) -> None:
         """Change settings of a topic."""

@@ -6,6 +6,7 @@ import pytest
 from tests.flows.kafka.registry import RegistryDouble
 from tests.system.kafka.broker import Broker
 from tests.system.kafka.publishing import Topic, readable
+from tests.system.kafka.reading import Reading
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,17 @@ def kafka(broker, registry, request):
 def events(tmp_path_factory):
     """An untidy export for one connector, `shop`, whose events can all be read: 6,000."""
     return readable(tmp_path_factory.mktemp("events"))
+
+
+@pytest.fixture
+def reading(tmp_path):
+    """Makes readings of a source; those not closed end with the test."""
+    made = []
+
+    def make(source, **how):
+        made.append(Reading(tmp_path / f"reading-{len(made)}", source, **how))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

@@ -95,3 +95,11 @@ class Topic:
             count += 1
         assert 0 == producer.flush(PATIENCE)
         return count
+
+    def put(self, count: int, *, partition: int = 0, topic: str = "", size: int = 0) -> None:
+        """So many bare datums of a text each, into one partition; with `size` more bytes, which are left over."""
+        producer = self.producer()
+        for number in range(count):
+            producer.produce(topic or self.name, b"\x08%04d" % number + bytes(size), partition=partition)
+            producer.poll(0)
+        assert 0 == producer.flush(PATIENCE)
