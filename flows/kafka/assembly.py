@@ -1,7 +1,7 @@
 """Messages of one partition as `Records`, one for each writer's schema: frames are told, schemas found, files taken apart. It never waits."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,7 +9,7 @@ import numpy as np
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
 from currents_segment.codecs import container
-from currents_segment.codecs.chunk import Damage, Origin, Records
+from currents_segment.codecs.chunk import RAW_KEPT, Damage, Origin, Records
 from currents_segment.codecs.frames import Frame, Framer, Framing, fingerprint
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Kafka
@@ -19,6 +19,8 @@ from currents_segment.flows.kafka.registry import Pending, SchemaRegistry, Unusa
 LIMIT: Final = 1000  # messages that flow together
 LIMIT_BYTES: Final = 1 << 20  # or these bytes of values: as many as the gate takes
 LIMIT_TIME: Final = 60.0  # or these seconds of arrivals: a chunk has one clock, and no event may expire more than a minute beside its own
+FILE_BYTES: Final = 16 << 20  # unpacked, of a message that is a file: its events are one chunk, and a megabyte of bombs would be gigabytes
+FILE_EVENTS: Final = 50_000  # or this many; a message of a megabyte has some thousands
 HEADER: Final = "header:"
 
 
@@ -181,17 +183,28 @@ class _Building:
 
     def _framed(self, frame: Frame, schema: str | Unusable, value: bytes, *, offset: int, hint: str, arrival: float) -> None:
         if isinstance(schema, Unusable):
-            self._damaged(Damage(Outcome.UNKNOWN_SCHEMA, schema.detail, 1, value, len(value), self._at(offset)), hint, arrival)
+            datum = value[frame.begin :]  # without its frame: with the schema at hand it can be read, and sent again
+            self._damaged(Damage(Outcome.UNKNOWN_SCHEMA, schema.detail, 1, datum[:RAW_KEPT], len(datum), self._at(offset)), hint, arrival)
         elif frame.kind is Framing.CONTAINER:
             key = f"{self._place.object}@{offset}"  # blocks and records are numbered within the file
             files = container.records(io.BytesIO(value), log=self._place.log, key=key, hint=hint, arrival=arrival)
-            self._others += [records for records, _ in files]
+            self._file((records for records, _ in files), value, offset=offset, hint=hint, arrival=arrival)
         else:
             group = self._groups.get((schema, hint))
             if group is None:
                 group = self._groups[schema, hint] = _Group(arrival)
             group.values.append(value[frame.begin :])
             group.offsets.append(offset)
+
+    def _file(self, files: Iterator[Records], value: bytes, *, offset: int, hint: str, arrival: float) -> None:
+        size = count = 0
+        for records in files:
+            size, count = size + len(records.data), count + max(1, records.count)
+            if size > FILE_BYTES or count > FILE_EVENTS:
+                detail = f"the file in the message has more than {FILE_EVENTS:,} events or {FILE_BYTES:,} bytes; the rest is not read"
+                self._damaged(Damage(Outcome.BAD_FRAME, detail, 1, value[:RAW_KEPT], len(value), self._at(offset)), hint, arrival)
+                return
+            self._others.append(records)
 
     def _damaged(self, damage: Damage, hint: str, arrival: float) -> None:
         self._others.append(Records("", hint, b"", 0, arrival, damage.origin, damage))
