@@ -14,16 +14,22 @@ only ids go through the exchange between workers, and only the positions to drop
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import bytewax.operators as op
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream
+from bytewax.operators import KeyedStream
 
 from currents_segment.flows import dedup, steps
+from currents_segment.flows.items import Decoded, FromShard
 from currents_segment.flows.known import Known, Window
 from currents_segment.flows.known_files import Files, KnownSink, KnownSource
 from currents_segment.flows.slots import Place
 from currents_segment.flows.source import SlotSource
 from currents_segment.sinks.segment.sink import SegmentSink
+
+Shard = Callable[[Any], dedup.ShardLogic]
+"""Makes a shard of its committed state, None at the first start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +66,19 @@ def build(parts: Parts) -> Dataflow:
     read = op.input("read", flow, parts.source)
     decoded = op.flat_map_batch("decode", read, partial(steps.decode, decoders=parts.decoders, trace=parts.trace))
 
-    # Exact deduplication: ids to their shard. What it learns goes to files, which give it back after a start.
-    ids = op.flat_map_batch("ids", decoded, dedup.by_shard)
-    known = op.input("known", flow, KnownSource(parts.place, parts.files))
     shard = partial(dedup.ShardLogic, window=parts.window, clock=parts.clock, watch=parts.watch)
-    answers = op.stateful_batch("dedup", op.merge("ids_and_known", ids, known), shard)
-    op.output("keep", op.flat_map_batch("to_files", answers, dedup.to_files), KnownSink(parts.place, parts.files))
+    answers = deduplicated(flow, decoded, shard, place=parts.place, files=parts.files)
 
     bodies = op.flat_map_batch("bodies", decoded, steps.to_sink)
     verdicts = op.flat_map_batch("verdicts", answers, steps.verdicts)
     op.output("deliver", op.merge("chunks_and_verdicts", bodies, verdicts), parts.sink)
     return flow
+
+
+def deduplicated(flow: Dataflow, decoded: Stream[Decoded], shard: Shard, *, place: Place, files: Files) -> KeyedStream[FromShard]:
+    """Exact deduplication: ids to their shard. What it learns goes to files, which give it back after a start."""
+    ids = op.flat_map_batch("ids", decoded, dedup.by_shard)
+    known = op.input("known", flow, KnownSource(place, files))
+    answers = op.stateful_batch("dedup", op.merge("ids_and_known", ids, known), shard)
+    op.output("keep", op.flat_map_batch("to_files", answers, dedup.to_files), KnownSink(place, files))
+    return answers
