@@ -56,6 +56,5 @@ def test_a_step_of_the_wall_clock_is_no_time_of_failing_over_a_restart_either(tm
         one.stepped = stepped
         state = pickle.loads(pickle.dumps(one.epoch()))
         failing = one.now - one.driver.health.failing_since
-    with world(tmp_path, state, threads=False) as again:
-        again.now += 10 * HOUR + stepped
+    with world(tmp_path, state, threads=False, offset=10 * HOUR + stepped) as again:
         assert failing == pytest.approx(again.now - again.driver.health.failing_since, abs=60)

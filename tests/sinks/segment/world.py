@@ -63,9 +63,9 @@ class World:
         stepped: by how many seconds the wall clock was set wrong.
     """
 
-    def __init__(self, double, url, folder, state=None, **settings):
+    def __init__(self, double, url, folder, state=None, *, offset=0.0, **settings):
         self.double, self.folder = double, folder
-        self.offset = self.stepped = 0.0
+        self.offset, self.stepped = offset, 0.0
         self.stopping = False
         self.gate = Gate(events=2_000, size=1_000_000)
         key = folder / "key"
@@ -140,7 +140,7 @@ class World:
 
 @contextmanager
 def world(folder, state=None, *, threads=True, **settings):
-    """A running world."""
+    """A running world, whose clock is `offset` seconds ahead of the machine's from its start on."""
     limits = {"batch_age": "20ms", "timeout": "2s"} | settings.pop("limits", {})
     double = Double({"shop": "write-key-of-shop"})
     with double.serving() as url:
