@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ MAX_FRAMES: Final = (
     100  # in one block: writers make one, or one for each thread. What is behind a frame is copied once more, so they must not be many
 )
 _SNAPPY_GAIN: Final = 32  # no snappy stream unpacks to more than 22 times its size: a copy of 64 bytes takes 3
+_NAME: Final = re.compile(r"[a-z][a-z0-9._-]{0,15}")
 _XZ_MEMORY: Final = 128 << 20  # bytes: the largest preset of xz needs 65 MB to unpack
 
 
@@ -32,7 +34,8 @@ def unpack(codec: str, data: bytes) -> bytes:
     """
     method = CODECS.get(codec)
     if method is None:
-        raise CompressionError(f"codec {codec[:40]!r} is not supported (supported: {', '.join(CODECS)})")
+        named = repr(codec) if _NAME.fullmatch(codec) else "of no such name"  # a damaged header may hold anything in its place
+        raise CompressionError(f"codec {named} is not supported (supported: {', '.join(CODECS)})")
     try:
         unpacked = method(data)
     except CompressionError:

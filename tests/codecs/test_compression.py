@@ -77,6 +77,14 @@ def test_an_unknown_codec_is_named():
         unpack("lz4", b"")
 
 
+@pytest.mark.parametrize("codec", ["PRIVATE@example.com", "x" * 40, "", "snap\npy", "\ufffd"])
+def test_what_stands_for_a_codec_in_a_damaged_header_is_not_shown(codec):
+    """It may be a piece of an event."""
+    with pytest.raises(CompressionError, match="codec of no such name is not supported") as refused:
+        unpack(codec, b"")
+    assert not codec or codec not in str(refused.value)
+
+
 @pytest.mark.parametrize("codec", ["deflate", "zstandard", "bzip2", "xz"])
 def test_a_bomb_ends_at_the_limit(codec, monkeypatch):
     """A block that unpacks to more than the limit is refused before it is unpacked to its end."""
