@@ -72,19 +72,19 @@ class Runs:
         """Wait until the run says that it runs; False where it ended before, or does not say so in time."""
         return wait(lambda: "run.start" in self.last.text() or not self.last.running(), STARTING) and self.last.running()
 
+    def front(self) -> tuple[int, int]:
+        """The execution and epoch from which a run would go on, by what the recovery store itself says; (0, 1) at the very beginning."""
+        rows: list[tuple[int, int]] = []
+        for file in (self._state / "recovery").glob("part-*.sqlite3"):
+            with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as part:
+                rows += part.execute("select ex_num, worker_frontier from fronts").fetchall()
+        last = max((execution for execution, _ in rows), default=0)
+        return last, min((epoch for execution, epoch in rows if execution == last), default=1)
+
     def epochs(self, count: int = 2) -> bool:
-        """Wait until so many more epochs are known to be committed, by what the recovery store itself says."""
-
-        def front() -> tuple[int, int]:
-            rows: list[tuple[int, int]] = []
-            for file in (self._state / "recovery").glob("part-*.sqlite3"):
-                with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as part:
-                    rows += part.execute("select ex_num, worker_frontier from fronts").fetchall()
-            last = max((execution for execution, _ in rows), default=0)
-            return last, min((epoch for execution, epoch in rows if execution == last), default=0)
-
-        execution, epoch = front()
-        return wait(lambda: front() >= (execution, epoch + count))
+        """Wait until so many more epochs are known to be committed."""
+        execution, epoch = self.front()
+        return wait(lambda: self.front() >= (execution, epoch + count))
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop it in good order; anything else than its documented exit code is a complaint."""
