@@ -81,10 +81,15 @@ class Runs:
         last = max((execution for execution, _ in rows), default=0)
         return last, min((epoch for execution, epoch in rows if execution == last), default=1)
 
-    def epochs(self, count: int = 2) -> bool:
-        """Wait until so many more epochs are known to be committed."""
-        execution, epoch = self.front()
-        return wait(lambda: self.front() >= (execution, epoch + count))
+    def epochs(self, count: int = 3) -> bool:
+        """Wait until so many more epochs are seen to be committed: what a snapshot of the first may not yet hold, the last one does."""
+        fronts = {self.front()}
+
+        def enough() -> bool:
+            fronts.add(self.front())
+            return len(fronts) > count
+
+        return wait(enough)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Stop it in good order; anything else than its documented exit code is a complaint."""
