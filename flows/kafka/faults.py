@@ -27,3 +27,9 @@ def sentence(error: KafkaError) -> str:
     said = " ".join(error.str().split())
     remedy = _REMEDIES.get(error.code())
     return f"{remedy} ({said})" if remedy else f"{error.name()}: {said}"
+
+
+TIMED_OUT: Final = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
+"""Answers that only say that there is none: what was said beside them says more."""
+FORBIDDEN: Final = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED})
+"""What a person must grant; waiting does not help."""

@@ -9,28 +9,23 @@ others' no cost; a fault is named and tried again for as long as it takes.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from currents_segment.codecs.chunk import Records
 from currents_segment.flows import status
 from currents_segment.flows.bucket import Unread
 from currents_segment.flows.config import Connector, KafkaSource
-from currents_segment.flows.errors import FailedError, UserError
-from currents_segment.flows.kafka import faults, settings
-from currents_segment.flows.kafka.assembly import LIMIT, Assembler
+from currents_segment.flows.errors import FailedError
+from currents_segment.flows.kafka.assembly import Assembler
 from currents_segment.flows.kafka.lane import Lane
+from currents_segment.flows.kafka.reader import Reader
 from currents_segment.flows.kafka.registry import SchemaRegistry
 from currents_segment.flows.kafka.watch import NONE, Topic, View, Watch
 from currents_segment.flows.slots import Key, Unit
 
-AHEAD_BYTES: Final = 16 << 20  # bytes of values that lie ready for a connector, over all partitions, when none is taken
-LEAST_BYTES: Final = 64 << 10  # for each partition, however many there are
-QUIET: Final = 0.005  # s in which a consumer that had nothing is not asked again: every slot asks for every partition
-STALL: Final = 30.0  # s without a message, though there are some: then the consumer is made anew
 ASKING: Final = 10.0  # s that a schema may take before it is told: there may be hundreds to ask for
 PATIENCE: Final = 30.0  # s that a bounded run bears a fault
 ALL: Final = -1  # the "partition" under which a slot keeps what the topics were at the first start
@@ -69,19 +64,17 @@ class KafkaLog:
         self._watch, self._registry, self._once = watch, registry, once
         self._clock, self._monotonic = clock, monotonic
         self._assembler = Assembler(source.name, source.kafka, registry, clock)
+        self._reader = Reader(source, connector.name, arrival=self._assembler.arrival, lost=watch.hurry, monotonic=monotonic)
         self._kept = {slot: {key: value for key, value in each.items() if self._mine(key)} for slot, each in kept.items()}
         self._first: dict[str, int] | None = next((each[self._all] for each in self._kept.values() if self._all in each), None)
         self._units: dict[int, list[Unit]] = {slot: [] for slot in kept}
         self._lanes: dict[Unit, Lane] = {}
         self._by_partition: dict[tuple[str, int], Lane] = {}
         self._view: View | None = None
-        self._generation = 0
-        self._consumer: Consumer | None = None
         self._snapped: dict[int, dict[tuple[str, int], int]] = {}
+        self._safe: dict[tuple[str, int], int] = {}
         self._stopped = ""
         self._told: set[str] = set()
-        self._said: tuple[float, str] = (float("-inf"), "")
-        self._quiet_until = float("-inf")
         self._well = monotonic()
 
     @property
@@ -112,7 +105,7 @@ class KafkaLog:
             return None
         lane = self._lanes[unit]
         if not lane.ready:
-            self._pump()
+            self._reader.pump()
             if not lane.ready:
                 return None
         taken = self._assembler.assemble(lane.ready, lane.topic, lane.number)
@@ -121,9 +114,7 @@ class KafkaLog:
             return None
         lane.take(taken.count)
         lane.oldest = self._assembler.arrival(lane.ready[0]) if lane.ready else None
-        if lane.paused and lane.low(self._room):
-            self._ask(Consumer.resume, lane)
-            lane.paused, lane.behind = False, None
+        self._reader.taken(lane)
         return taken.records
 
     def _hold(self, lane: Lane, why: str) -> None:
@@ -133,9 +124,8 @@ class KafkaLog:
         lane.fault = why if lane.held is not None and now - lane.held > ASKING else ""
 
     def positions(self, slot: int) -> Mapping[Key, Any]:
-        """What a slot keeps at a commit. What it kept at the last one but this is safe by now, and published."""
-        if (safe := self._snapped.get(slot)) and self._kafka.group is not None:
-            self._watch.commit(settings.group(self._kafka, self.connector), safe)
+        """What a slot keeps at a commit. What it kept at the last one is safe by now, and is published with the next look."""
+        self._safe |= self._snapped.get(slot, {})
         lanes = [self._lanes[unit] for unit in self._units[slot]]
         self._snapped[slot] = {(lane.topic, lane.number): lane.next for lane in lanes}
         kept = dict(self._kept[slot])
@@ -169,7 +159,7 @@ class KafkaLog:
     @property
     def error(self) -> str | None:
         """What holds the connector, or some of its partitions: one line without secrets; None when nothing does."""
-        at, said = self._said
+        at, said = self._reader.said
         view, lanes = self._view, list(self._lanes.values())
         held = next((f"{lane.topic} [{lane.number}]: {lane.fault}" for lane in lanes if lane.fault), "")
         missing = next((f"topic {name}: {why}" for name, why in view.missing.items()), "") if view is not None else ""
@@ -178,13 +168,12 @@ class KafkaLog:
         return self._stopped or self._watch.fault or missing or registry or held or recent or None
 
     def close(self) -> None:
-        """End reading; the last positions are published."""
-        if self._kafka.group is not None:
+        """End reading; the last positions are published, if the cluster is there."""
+        if not self._watch.fault:
             for snapped in self._snapped.values():
-                self._watch.commit(settings.group(self._kafka, self.connector), snapped)
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
+                self._safe |= snapped
+            self._reader.publish(self._safe)
+        self._reader.close()
 
     # What the cluster has
 
@@ -201,9 +190,10 @@ class KafkaLog:
         for lane in self._lanes.values():
             if lane.topic not in view.topics and lane.assigned:
                 self._vanished(lane)
-        if self._consumer is None or self._generation != self._watch.generation or self._stalled():
-            self._connect()  # progress is watched: of a network that swallows everything there is no error
-        self._assign()
+        self._reader.connect(self._watch.generation)
+        if not self._stopped:
+            self._reader.assign(lane for lane in self._lanes.values() if self._readable(lane, view))
+        self._reader.publish(self._safe)
         self._hold_retention(view)
 
     def _begin(self, name: str, number: int, topic: Topic) -> Lane | None:
@@ -220,6 +210,12 @@ class KafkaLog:
         self._lanes = {**self._lanes, unit: lane}  # others look at it meanwhile
         self._by_partition[name, number] = lane
         return lane
+
+    @staticmethod
+    def _readable(lane: Lane, view: View) -> bool:
+        """Its topic is the one that its offset belongs to, the offset is there, and it is not read yet."""
+        topic = view.topics.get(lane.topic)
+        return topic is not None and topic.id == lane.id and lane.reset is None and not lane.assigned
 
     def _look(self, lane: Lane, topic: Topic) -> None:
         """Hold a lane against what its partition is now."""
@@ -267,8 +263,7 @@ class KafkaLog:
         """Its topic is gone, or may not be seen any more; what was not read may be."""
         lane.gone = max(0, lane.latest - lane.received)
         lane.fault = f"the topic is gone, or may not be seen any more; {lane.gone:,} messages of it were not read"
-        lane.assigned = lane.paused = False
-        self._unassign(lane)
+        self._reader.unassign(lane)
 
     def _hold_retention(self, view: View) -> None:
         """A topic that keeps its messages for a shorter time than they may have to wait is told of, once a length."""
@@ -281,119 +276,6 @@ class KafkaLog:
                     retention_hours=round((topic.retention or 0) / 3600, 2), missing_hours=round(short / 3600, 2),
                     remedy="an outage that is longer loses events: raise retention.ms of the topic",
                 )  # fmt: skip
-
-    # The client
-
-    def _connect(self) -> None:
-        """A consumer with the secrets as they are now."""
-        if self._consumer is not None:
-            self._consumer.close()
-        self._generation = self._watch.generation
-        try:
-            made = settings.consumer(self._kafka, settings.group(self._kafka, self.connector))
-        except UserError as error:
-            self._consumer, self._said = None, (self._monotonic(), str(error))
-            return
-        try:
-            self._consumer = Consumer({**made, "error_cb": self._heard})
-        except KafkaException as fault:
-            self._consumer, self._said = None, (self._monotonic(), f"the client cannot be made: {faults.sentence(fault.args[0])}")
-            return
-        for lane in self._lanes.values():
-            lane.assigned = lane.paused = False
-
-    def _assign(self) -> None:
-        """The consumer reads all partitions that are there and in order."""
-        view = self._view
-        if self._consumer is None or view is None or self._stopped:
-            return
-        new = [
-            lane
-            for lane in self._lanes.values()
-            if not lane.assigned and lane.reset is None and (topic := view.topics.get(lane.topic)) is not None and topic.id == lane.id
-        ]
-        if new:
-            self._consumer.incremental_unassign([TopicPartition(lane.topic, lane.number) for lane in new if self._assigned(lane)])
-            self._consumer.incremental_assign([TopicPartition(lane.topic, lane.number, lane.received) for lane in new])
-        for lane in new:
-            lane.assigned, lane.paused, lane.behind = True, False, None
-
-    def _assigned(self, lane: Lane) -> bool:
-        assert self._consumer is not None  # noqa: S101  # asked before
-        return TopicPartition(lane.topic, lane.number) in self._consumer.assignment()
-
-    def _unassign(self, lane: Lane) -> None:
-        if self._consumer is not None and self._assigned(lane):
-            self._consumer.incremental_unassign([TopicPartition(lane.topic, lane.number)])
-
-    def _ask(self, what: Callable[[Consumer, list[TopicPartition]], None], lane: Lane) -> None:
-        if self._consumer is not None:
-            what(self._consumer, [TopicPartition(lane.topic, lane.number)])
-
-    @property
-    def _room(self) -> int:
-        """Bytes that may lie ready for each partition."""
-        return max(LEAST_BYTES, AHEAD_BYTES // max(1, len(self._lanes)))
-
-    def _pump(self) -> None:
-        """What the consumer has goes into the lanes; those that are full are paused."""
-        now = self._monotonic()
-        if self._consumer is None or now < self._quiet_until:
-            return
-        messages = self._consumer.consume(LIMIT, 0)
-        if not messages:
-            self._quiet_until = now + QUIET
-            return
-        room = self._room
-        for lane in self._sort(messages):
-            if not lane.paused and lane.full(room):
-                self._ask(Consumer.pause, lane)
-                lane.paused = True
-
-    def _sort(self, messages: Iterable[Message]) -> Iterable[Lane]:
-        """Each message into its lane; those that got some."""
-        touched: dict[int, Lane] = {}
-        for message in messages:
-            topic, number, offset, error = message.topic(), message.partition(), message.offset(), message.error()
-            lane = self._by_partition.get((topic or "", ALL if number is None else number))
-            if lane is None:
-                if error is not None:
-                    self._heard(error)
-                continue
-            if error is not None:
-                self._erred(lane, error, offset)
-            elif offset is not None:
-                lane.add(message, offset)
-                if lane.oldest is None:
-                    lane.oldest = self._assembler.arrival(message)
-                touched[id(lane)] = lane
-        return touched.values()
-
-    def _erred(self, lane: Lane, error: KafkaError, offset: int | None) -> None:
-        """A partition's own news: its end, an offset that is gone, a fault."""
-        match error.code():
-            case KafkaError._PARTITION_EOF:
-                lane.fault = ""
-                lane.ended(offset or 0)
-            case KafkaError._AUTO_OFFSET_RESET:
-                lane.reset = self._monotonic()
-                self._watch.hurry()
-            case _:
-                lane.fault = faults.sentence(error)
-
-    def _heard(self, error: KafkaError) -> None:
-        """The client's own news: it tries again by itself."""
-        if error.code() in faults.TELLING or self._said[0] < self._monotonic() - STALL or not self._said[1]:
-            self._said = self._monotonic(), faults.sentence(error)
-
-    def _stalled(self) -> bool:
-        """For a long time nothing has come of a partition that has something, and it is not us who hold it."""
-        now = self._monotonic()
-        stalled = [lane for lane in self._lanes.values() if lane.behind is not None and now - lane.behind > STALL]
-        for lane in stalled:
-            lane.behind = None
-            lane.fault = f"no message has come for {STALL:.0f} s, though there are some; the client is made anew"
-        return bool(stalled)
 
     def _bear(self) -> None:
         """A bounded run ends when a fault stays; one that follows bears it."""

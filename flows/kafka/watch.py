@@ -1,40 +1,23 @@
-"""What a cluster has for us: topics with their identities, partitions, ends and retention, looked at again and again by a thread that may wait.
-
-It also publishes positions to consumer groups, for lag tools. Nothing is ever read from there.
-"""
+"""What a cluster has for us: topics with their identities, partitions, ends and retention, looked at again and again by a thread that may wait."""
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
-from typing import Any, Final, TypeVar
+from threading import Event, Thread
+from typing import Final
 
 import structlog
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+from confluent_kafka import KafkaError, KafkaException
 
 from currents_segment.flows.config import Kafka
 from currents_segment.flows.errors import UserError
-from currents_segment.flows.kafka import faults, settings
+from currents_segment.flows.kafka.cluster import Cluster
 
-TIMEOUT: Final = 10.0  # s, of each question: a network that swallows everything gives no error
 RETRY: Final = 2.0  # s to the next look after one that failed
 HOURLY: Final = 3600.0  # s between two looks at retention
-CLOSING: Final = 2.0  # s that a close waits for the last commit to the groups
+CLOSING: Final = 0.5  # s that a close waits for the thread
 NONE: Final = -1  # the offset that a broker gives where no message is as late as asked for
-
-T = TypeVar("T")
-Partition = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +66,6 @@ class Watch:
     Attributes:
         view: the last look that worked; None before the first.
         fault: why the last look failed, or "".
-        generation: how often the client was made anew since who we are was changed.
         bug: why the thread ended, if it was not asked to.
 
     Args:
@@ -104,23 +86,22 @@ class Watch:
     ) -> None:
         self.view: View | None = None
         self.fault = ""
-        self.generation = 0
         self.bug: BaseException | None = None
         self._source, self._kafka, self._starts, self._monotonic = source, kafka, sorted(set(starts)), monotonic
         self._clock = clock
         self._names = frozenset(topic for topic in kafka.topics if not topic.startswith("^"))
         self._patterns = [re.compile(topic) for topic in kafka.topics if topic.startswith("^")]
-        self._client: dict[str, Any] = {}
-        self._admin: AdminClient | None = None
-        self._reason = ""
+        self._cluster = Cluster(kafka)
         self._retention: dict[str, tuple[float | None, str]] = {}
         self._retention_at = float("-inf")
-        self._lock = Lock()
-        self._commits: dict[str, dict[Partition, int]] = {}
-        self._published: dict[str, dict[Partition, int]] = {}
         self._told: set[str] = set()
         self._hurry, self._stop = Event(), Event()
         self._thread = Thread(target=self._guard, name=f"kafka {source} watch", daemon=True)
+
+    @property
+    def generation(self) -> int:
+        """How often who we are was changed."""
+        return self._cluster.generation
 
     def start(self) -> None:
         """Begin to look."""
@@ -130,13 +111,8 @@ class Watch:
         """Look now."""
         self._hurry.set()
 
-    def commit(self, group: str, positions: Mapping[Partition, int]) -> None:
-        """Publish positions that are safe: with the next look."""
-        with self._lock:
-            self._commits.setdefault(group, {}).update(positions)
-
     def close(self) -> None:
-        """The last positions are published, if the cluster answers at once."""
+        """Look no more; a question under way is left to itself."""
         self._stop.set()
         self._hurry.set()
         self._thread.join(CLOSING)
@@ -155,15 +131,11 @@ class Watch:
                 self.view = self.look()
                 self.fault = ""
                 self._tell_unsaid(self.view)
-                self._publish()
             except KafkaException as error:
-                self.fault = self.reason(error.args[0])
+                self.fault = self._cluster.reason(error.args[0])
             except UserError as error:
                 self.fault = str(error)
             self._hurry.wait(RETRY if self.fault else self._kafka.poll)
-        with suppress(KafkaException):  # who looks at lag sees the last positions a little later: nothing rests on it
-            if not self.fault:
-                self._publish()
 
     def look(self) -> View:
         """Look once.
@@ -172,20 +144,18 @@ class Watch:
             KafkaException: the cluster did not answer, or refused.
             UserError: a secret is gone.
         """
-        at, now = self._monotonic(), self._clock()
-        admin = self._connected()
+        at, now, cluster = self._monotonic(), self._clock(), self._cluster
+        cluster.connect()
+        cluster.ping()
         names = set(self._names)
         if self._patterns:
-            known: Iterable[str] = admin.list_topics(timeout=TIMEOUT).topics
-            names |= {name for name in known if any(pattern.fullmatch(name) for pattern in self._patterns)}
-        described, missing = self._describe(admin, sorted(names))
-        partitions = [TopicPartition(name, number) for name, (_, numbers) in described.items() for number in numbers]
-        earliest = self._offsets(admin, partitions, OffsetSpec.earliest())
-        latest = self._offsets(admin, partitions, OffsetSpec.latest())
-        since = {start: self._offsets(admin, partitions, OffsetSpec.for_timestamp(round(start * 1000))) for start in self._starts}
+            names |= {name for name in cluster.names() if any(pattern.fullmatch(name) for pattern in self._patterns)}
+        described, unseen = cluster.describe(sorted(names))
+        partitions = [(name, number) for name, (_, numbers) in described.items() for number in numbers]
+        earliest, latest = cluster.earliest(partitions), cluster.latest(partitions)
+        since = {start: cluster.since(partitions, start) for start in self._starts}
         if at - self._retention_at >= HOURLY or not self._retention.keys() >= described.keys():
-            self._retention = self._retentions(admin, sorted(described))
-            self._retention_at = at
+            self._retention, self._retention_at = cluster.retentions(sorted(described)), at
         topics = {}
         for name, (identity, numbers) in described.items():
             led = [number for number in numbers if (name, number) in earliest and (name, number) in latest]
@@ -197,100 +167,11 @@ class Watch:
                 {(start, number): offsets.get((name, number), NONE) for start, offsets in since.items() for number in led},
                 *self._retention[name],
             )
-        return View(at, now, topics, missing)
-
-    def _connected(self) -> AdminClient:
-        """A client with the secrets as they are; a new one only after a fault, when a secret was changed."""
-        if self._admin is None or self.fault:
-            client = settings.client(self._kafka)
-            if client != self._client:
-                self.generation += bool(self._client)
-                self._client = client
-                self._admin = AdminClient(client, error_cb=self._heard)
-        assert self._admin is not None  # noqa: S101  # made above
-        return self._admin
-
-    def _heard(self, error: KafkaError) -> None:
-        """What the client says beside its answers: the reason, where an answer only says that there is none."""
-        if error.code() in faults.TELLING:
-            self._reason = faults.sentence(error)
+        return View(at, now, topics, {name: why for name, why in unseen.items() if name in self._names})
 
     def reason(self, error: KafkaError) -> str:
-        """Why a look failed, in a sentence: what the client said beside its answer, if it said more."""
-        if self._admin is not None:
-            self._admin.poll(0)  # callbacks come here only
-        why, self._reason = self._reason or faults.sentence(error), ""
-        return why
-
-    def _describe(self, admin: AdminClient, names: Sequence[str]) -> tuple[dict[str, tuple[str, list[int]]], dict[str, str]]:
-        found: dict[str, tuple[str, list[int]]] = {}
-        missing: dict[str, str] = {}
-        if not names:
-            return found, missing
-        for name, future in admin.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT).items():
-            try:
-                topic = _result(future)
-                found[name] = str(topic.topic_id), sorted(each.id for each in topic.partitions)
-            except KafkaException as fault:
-                error: KafkaError = fault.args[0]
-                if error.code() not in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
-                    raise
-                if name in self._names:
-                    missing[name] = faults.sentence(error)
-        return found, missing
-
-    def _offsets(self, admin: AdminClient, partitions: Sequence[TopicPartition], spec: OffsetSpec) -> dict[Partition, int]:
-        """What is asked for of each partition; those without a leader, or that are just going, are left out."""
-        if not partitions:
-            return {}
-        asked = admin.list_offsets(dict.fromkeys(partitions, spec), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT)
-        found = {}
-        for partition, future in asked.items():
-            try:
-                found[partition.topic, partition.partition] = _result(future).offset
-            except KafkaException as fault:
-                if not fault.args[0].retriable() and fault.args[0].code() not in _GOING:
-                    raise
-        return found
-
-    def _retentions(self, admin: AdminClient, names: Sequence[str]) -> dict[str, tuple[float | None, str]]:
-        """How many seconds each topic keeps its messages; or why the cluster does not say."""
-        found: dict[str, tuple[float | None, str]] = {}
-        asked = (
-            admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=TIMEOUT) if names else {}
-        )
-        for resource, future in asked.items():
-            try:
-                entries = _result(future)
-            except KafkaException as fault:
-                found[resource.name] = None, faults.sentence(fault.args[0])
-                continue
-            kept, compacted = int(entries["retention.ms"].value), entries["cleanup.policy"].value == "compact"
-            found[resource.name] = None if kept < 0 or compacted else kept / 1000, ""
-        return found
-
-    def _publish(self) -> None:
-        with self._lock:
-            commits = {group: dict(positions) for group, positions in self._commits.items()}
-        if self._admin is None:
-            return
-        for group, positions in commits.items():
-            if not positions or positions == self._published.get(group):
-                continue
-            partitions = [TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()]
-            asked = self._admin.alter_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group, partitions)], request_timeout=CLOSING if self._stop.is_set() else TIMEOUT
-            )
-            try:
-                for future in asked.values():
-                    _result(future)
-                self._published[group] = positions
-            except KafkaException as fault:
-                if self._tell(f"group {group}"):
-                    structlog.get_logger().warning(
-                        "group.not_committed", source=self._source, group=group, why=faults.sentence(fault.args[0]),
-                        remedy="nothing depends on it but what lag tools show",
-                    )  # fmt: skip
+        """Why a look failed, in a sentence."""
+        return self._cluster.reason(error)
 
     def _tell_unsaid(self, view: View) -> None:
         for name, topic in view.topics.items():
@@ -305,14 +186,3 @@ class Watch:
         first = what not in self._told
         self._told.add(what)
         return first
-
-
-_GOING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-
-
-def _result(future: "Future[T]") -> T:
-    """The answer; librdkafka keeps its time-outs, and if it did not, its thread would never be waited for."""
-    try:
-        return future.result(2 * TIMEOUT)
-    except TimeoutError:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 from tests.system.kafka.jars import classpath, java
 from tests.system.rig import PATIENCE, free_port, wait
@@ -156,10 +156,17 @@ class Broker:
             future.result(PATIENCE)
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:
-        """Where a group stands."""
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition)])])
-        (found,) = next(iter(asked.values())).result(PATIENCE).topic_partitions
-        return found.offset if found.offset >= 0 else None
+        """Where a group stands; None while nobody says."""
+        consumer = Consumer({"bootstrap.servers": self.address(), "group.id": group, "log_level": 0})
+        try:
+            (found,) = consumer.committed([TopicPartition(topic, partition)], timeout=PATIENCE)
+        except KafkaException as fault:
+            if fault.args[0].code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS):
+                return None  # it is just coming up
+            raise
+        finally:
+            consumer.close()
+        return found.offset if found.error is None and found.offset >= 0 else None
 
     def set(self, topic: str, **config: str) -> None:
         """Change settings of a topic."""

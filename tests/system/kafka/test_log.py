@@ -19,8 +19,11 @@ def test_a_log_goes_on_where_it_stood(reading, kafka):
     second = reading(kafka.source(), kept=kept)
     second.until_got(kafka.name, 1, [5, 6])
     assert {(kafka.name, 1)} == {partition for partition, offsets in second.got.items() if offsets}
-    second.close()
-    assert [5, 7, 5] == [kafka.broker.committed("currents-segment.shop", kafka.name, partition) for partition in range(3)]
+    group = "currents-segment.shop"
+    second.until(
+        lambda: second.kept() and [5, 7, 5] == [kafka.broker.committed(group, kafka.name, partition) for partition in range(3)],
+        "the positions to be published",
+    )
 
 
 def test_start_counts_for_what_was_there_at_the_first_start(reading, kafka):

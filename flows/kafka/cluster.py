@@ -1,0 +1,153 @@
+"""Questions to a cluster, each with its time-out: what librdkafka would wait for without an end, or keep to itself, becomes a sentence here.
+
+Nothing is asked of a group's coordinator: in librdkafka 2.16.0 such a question that times out ends the process (an assertion in `rd_kafka_enq_once`).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+
+from currents_segment.flows.config import Kafka
+from currents_segment.flows.kafka import faults, settings
+
+TIMEOUT: Final = 10.0  # s, of each question: a network that swallows everything gives no error
+LISTEN: Final = 0.1  # s between two looks at what the client says beside its answers
+GOING: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+UNSEEN: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+T = TypeVar("T")
+Partition = tuple[str, int]
+
+
+class Cluster:
+    """A cluster as its administrator's client sees it; for one thread, which may wait.
+
+    Every question raises KafkaException when the cluster does not answer or refuses; `reason` says it in words.
+
+    Attributes:
+        generation: how often the client was made anew since who we are was changed.
+    """
+
+    def __init__(self, kafka: Kafka) -> None:
+        self.generation = 0
+        self._kafka = kafka
+        self._settings: dict[str, Any] = {}
+        self._client: AdminClient | None = None
+        self._retired: list[AdminClient] = []  # kept: a client that is destroyed while it is asked something takes the process along
+        self._said: KafkaError | None = None
+
+    def connect(self) -> None:
+        """With the secrets as they are now: another client only if one was changed.
+
+        Raises:
+            UserError: a secret is gone.
+        """
+        found = settings.client(self._kafka)
+        if found != self._settings:
+            if self._client is not None:
+                self.generation += 1
+                self._retired.append(self._client)
+            self._client, self._settings = AdminClient(found, error_cb=self._heard), found
+
+    @property
+    def client(self) -> AdminClient:
+        """After `connect`."""
+        assert self._client is not None  # noqa: S101  # asked in this order
+        return self._client
+
+    def ping(self) -> None:
+        """Whether anybody answers, and takes us for whom we are; asked first, it names a fault of the set-up within a moment."""
+        self._said = None
+        self._answer(self.client.describe_cluster(request_timeout=TIMEOUT))
+
+    def names(self) -> list[str]:
+        """All topics that we may see."""
+        return list(self.client.list_topics(timeout=TIMEOUT).topics)
+
+    def describe(self, names: Sequence[str]) -> tuple[dict[str, tuple[str, list[int]]], dict[str, str]]:
+        """Identity and partitions of each topic, and why others cannot be looked at."""
+        found: dict[str, tuple[str, list[int]]] = {}
+        unseen: dict[str, str] = {}
+        asked = self.client.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT) if names else {}
+        for name, future in asked.items():
+            try:
+                topic = self._answer(future)
+                found[name] = str(topic.topic_id), sorted(each.id for each in topic.partitions)
+            except KafkaException as fault:
+                if fault.args[0].code() not in UNSEEN:
+                    raise
+                unseen[name] = faults.sentence(fault.args[0])
+        return found, unseen
+
+    def earliest(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """The first offset that is left of each; those without a leader, or that are just going, are left out."""
+        return self._offsets(partitions, OffsetSpec.earliest())
+
+    def latest(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """The offset behind the last message that may be read, likewise."""
+        return self._offsets(partitions, OffsetSpec.latest())
+
+    def since(self, partitions: Sequence[Partition], start: float) -> dict[Partition, int]:
+        """The first offset as late as `start` (s since the epoch), likewise; -1 where there is none."""
+        return self._offsets(partitions, OffsetSpec.for_timestamp(round(start * 1000)))
+
+    def _offsets(self, partitions: Sequence[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+        if not partitions:
+            return {}
+        asked = self.client.list_offsets(
+            {TopicPartition(*partition): spec for partition in partitions},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=TIMEOUT,
+        )
+        found = {}
+        for partition, future in asked.items():
+            try:
+                found[partition.topic, partition.partition] = self._answer(future).offset
+            except KafkaException as fault:
+                error: KafkaError = fault.args[0]
+                if not error.retriable() and error.code() not in GOING:
+                    raise
+        return found
+
+    def retentions(self, names: Sequence[str]) -> dict[str, tuple[float | None, str]]:
+        """How many seconds each topic keeps its messages (None: for ever); or why the cluster does not say."""
+        found: dict[str, tuple[float | None, str]] = {}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        asked = self.client.describe_configs(resources, request_timeout=TIMEOUT) if names else {}
+        for resource, future in asked.items():
+            try:
+                entries = self._answer(future)
+            except KafkaException as fault:
+                found[resource.name] = None, faults.sentence(fault.args[0])
+                continue
+            kept, compacted = int(entries["retention.ms"].value), entries["cleanup.policy"].value == "compact"
+            found[resource.name] = None if kept < 0 or compacted else kept / 1000, ""
+        return found
+
+    def reason(self, error: KafkaError) -> str:
+        """Why a question failed: what the client said beside its answer, where that says more."""
+        if self._client is not None:
+            self._client.poll(0)  # callbacks come here only
+        timed_out = error.code() in faults.TIMED_OUT
+        return faults.sentence(self._said if self._said is not None and (timed_out or self._said.code() in faults.TELLING) else error)
+
+    def _heard(self, error: KafkaError) -> None:
+        if self._said is None or self._said.code() not in faults.TELLING:
+            self._said = error
+
+    def _answer(self, future: "Future[T]", wait: Callable[[], float] = time.monotonic) -> T:
+        """The answer; not waited for any longer once the client has said that it cannot come."""
+        deadline = wait() + 2 * TIMEOUT  # librdkafka keeps the time-outs that it was given
+        while True:
+            try:
+                return future.result(LISTEN)
+            except TimeoutError:
+                self.client.poll(0)
+                if self._said is not None and self._said.code() in faults.TELLING:
+                    raise KafkaException(self._said) from None
+                if wait() > deadline:
+                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None

@@ -1,0 +1,189 @@
+"""The consumer of one log: it fills the lanes, is told which partitions to read and which to hold, and belongs to no group.
+
+It never waits: librdkafka's own threads fetch, and what they have lies ready.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from currents_segment.flows.config import KafkaSource
+from currents_segment.flows.errors import UserError
+from currents_segment.flows.kafka import faults, settings
+from currents_segment.flows.kafka.assembly import LIMIT
+from currents_segment.flows.kafka.cluster import Partition
+from currents_segment.flows.kafka.lane import Lane
+
+AHEAD_BYTES: Final = 16 << 20  # bytes of values that lie ready for a connector, over all partitions, when none is taken
+LEAST_BYTES: Final = 64 << 10  # for each partition, however many there are
+QUIET: Final = 0.005  # s in which a consumer that had nothing is not asked again: every slot asks for every partition
+STALL: Final = 30.0  # s without a message, though there are some: then the consumer is made anew
+
+
+class Reader:
+    """One consumer and the lanes that it fills.
+
+    Attributes:
+        said: what the client said last is wrong, and when (s of the monotonic clock).
+
+    Args:
+        source: where and what.
+        connector: whose log it is; names the group that positions are published to.
+        arrival: when a message came into the log, s since the epoch.
+        lost: called when the client was told that an offset is gone.
+    """
+
+    def __init__(
+        self,
+        source: KafkaSource,
+        connector: str,
+        *,
+        arrival: Callable[[Message], float],
+        lost: Callable[[], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.said: tuple[float, str] = (float("-inf"), "")
+        self._source, self._connector, self._arrival, self._lost, self._monotonic = source, connector, arrival, lost, monotonic
+        self._lanes: dict[Partition, Lane] = {}
+        self._consumer: Consumer | None = None
+        self._generation = -1
+        self._quiet_until = float("-inf")
+        self._published: dict[Partition, int] = {}
+        self._told = False
+
+    def connect(self, generation: int) -> None:
+        """There is a consumer, and it works: one is made where there is none, where who we are was changed, and where nothing comes any more."""
+        if self._consumer is not None and self._generation == generation and not self._stalled():
+            return  # progress is watched: of a network that swallows everything there is no error
+        if self._consumer is not None:
+            self._consumer.close()
+        self._consumer, self._generation = None, generation
+        kafka = self._source.kafka
+        try:
+            made = settings.consumer(kafka, settings.group(kafka, self._connector))
+            self._consumer = Consumer({**made, "error_cb": self._heard, "on_commit": self._committed})
+        except UserError as error:
+            self.said = self._monotonic(), str(error)
+        except KafkaException as fault:
+            self.said = self._monotonic(), f"the client cannot be made: {faults.sentence(fault.args[0])}"
+        for lane in self._lanes.values():
+            lane.assigned = lane.paused = False
+
+    def assign(self, lanes: Iterable[Lane]) -> None:
+        """Read these partitions, from behind what was received of each."""
+        if self._consumer is None or not (lanes := list(lanes)):
+            return
+        for lane in lanes:
+            self.unassign(lane)
+            self._lanes[lane.topic, lane.number] = lane
+            lane.assigned, lane.behind = True, None
+        self._consumer.incremental_assign([TopicPartition(lane.topic, lane.number, lane.received) for lane in lanes])
+
+    def unassign(self, lane: Lane) -> None:
+        """Read this partition no more."""
+        place = TopicPartition(lane.topic, lane.number)
+        if self._consumer is not None and place in self._consumer.assignment():
+            self._consumer.incremental_unassign([place])
+        lane.assigned = lane.paused = False
+
+    def pump(self) -> None:
+        """What the consumer has goes into the lanes; those that are full are paused."""
+        now = self._monotonic()
+        if self._consumer is None or now < self._quiet_until:
+            return
+        messages = self._consumer.consume(LIMIT, 0)
+        if not messages:
+            self._quiet_until = now + QUIET
+            return
+        for lane in self._sort(messages):
+            if not lane.paused and lane.full(self._room):
+                self._consumer.pause([TopicPartition(lane.topic, lane.number)])
+                lane.paused = True
+
+    def taken(self, lane: Lane) -> None:
+        """Messages of the lane were taken: when little is left, it is filled again."""
+        if lane.paused and lane.low(self._room) and self._consumer is not None:
+            self._consumer.resume([TopicPartition(lane.topic, lane.number)])
+            lane.paused, lane.behind = False, None
+
+    def publish(self, positions: Mapping[Partition, int]) -> None:
+        """Positions go to the group, for lag tools: asked for and not waited for, since nothing rests on it."""
+        new = [TopicPartition(*place, offset) for place, offset in positions.items() if self._published.get(place) != offset]
+        if not new or self._consumer is None or self._source.kafka.group is None:
+            return
+        self._published |= positions
+        try:
+            self._consumer.commit(offsets=new, asynchronous=True)
+        except KafkaException as fault:
+            self._committed(fault.args[0], [])
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    @property
+    def _room(self) -> int:
+        """Bytes that may lie ready for each partition."""
+        return max(LEAST_BYTES, AHEAD_BYTES // max(1, len(self._lanes)))
+
+    def _sort(self, messages: Iterable[Message]) -> Iterable[Lane]:
+        """Each message into its lane; those that got some."""
+        touched: dict[int, Lane] = {}
+        for message in messages:
+            error, offset = message.error(), message.offset()
+            lane = self._lanes.get((message.topic(), message.partition()))  # type: ignore[arg-type]  # of the client's own news there is neither
+            if lane is None or not lane.assigned:
+                if error is not None:
+                    self._heard(error)
+            elif error is not None:
+                self._erred(lane, error, offset)
+            elif offset is not None:
+                lane.add(message, offset)
+                if lane.oldest is None:
+                    lane.oldest = self._arrival(message)
+                touched[id(lane)] = lane
+        return touched.values()
+
+    def _erred(self, lane: Lane, error: KafkaError, offset: int | None) -> None:
+        """A partition's own news: its end, an offset that is gone, a fault."""
+        match error.code():
+            case KafkaError._PARTITION_EOF:
+                lane.ended(offset or 0)
+            case KafkaError._AUTO_OFFSET_RESET:
+                lane.reset = self._monotonic()
+                self._lost()
+            case _:
+                lane.fault = faults.sentence(error)
+
+    def _heard(self, error: KafkaError) -> None:
+        """The client's own news: it tries again by itself. What says why is kept before what only says that."""
+        at, said = self.said
+        if error.code() in faults.TELLING or not said or at < self._monotonic() - STALL:
+            self.said = self._monotonic(), faults.sentence(error)
+
+    def _committed(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """What became of a commit: one that failed is made again, with the others; one that we may not make is told of, once."""
+        fault = error or next((partition.error for partition in partitions if partition.error is not None), None)
+        if fault is None:
+            return
+        self._published.clear()
+        if fault.code() in faults.FORBIDDEN and not self._told:
+            self._told = True
+            structlog.get_logger().warning(
+                "group.not_committed", connector=self._connector, source=self._source.name, why=faults.sentence(fault),
+                remedy="nothing depends on it but what lag tools show",
+            )  # fmt: skip
+
+    def _stalled(self) -> bool:
+        """For a long time nothing has come of a partition that has something, and it is not us who hold it."""
+        now = self._monotonic()
+        stalled = [lane for lane in self._lanes.values() if lane.behind is not None and now - lane.behind > STALL]
+        for lane in stalled:
+            lane.behind = None
+            lane.fault = f"no message has come for {STALL:.0f} s, though there are some; the client is made anew"
+        return bool(stalled)
