@@ -1,18 +1,20 @@
 """Exact deduplication, sharded by hash: the exchange between workers, since copies can come on different partitions.
 
-What a shard learns goes to its files (`known_files`) in the same epoch; its state says how much of them counts. After a start the files give
-everything back as items, and the shard holds its answers until it has it.
+What a shard learns goes to its files (`known_files`) in the same epoch; its state says how much of them counts, and their checksums. After a
+start the files give everything back as items, and the shard holds its answers until it has it. Ids that are not those that the state counts are
+never taken for known: that would lose events. Without them copies are sent again, under the same messageIds.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
+import structlog
 from bytewax.operators import StatefulBatchLogic
 
 from currents_segment.flows import kernels
-from currents_segment.flows.errors import UserError, unknown_version
-from currents_segment.flows.items import AtShard, Chunk, Decoded, Forgotten, FromShard, Ids, Learned, Row, Tick, Verdict
+from currents_segment.flows.errors import unknown_version
+from currents_segment.flows.items import AtShard, Chunk, Complete, Decoded, Forgotten, FromShard, Ids, Learned, Row, Tick, Verdict
 from currents_segment.flows.known import SHARDS, Known, Past, Window
 from currents_segment.flows.loud import loud
 from currents_segment.flows.slots import NAMES
@@ -73,7 +75,7 @@ class ShardLogic(StatefulBatchLogic[AtShard, FromShard, dict[str, Any]]):
         self._known = Known(window, past(state) if state else None)
         self._known.at(clock())  # what is too old by now need not come back
         self._oldest = self._known.oldest
-        self._missing = {self._oldest + i: written for i, (_, written) in enumerate(self._known.past.slots) if written}
+        self._missing = {self._oldest + i for i, slot in enumerate(self._known.past.slots) if slot[1]}
         self._held: list[Ids] = []
         watch(self._known)
 
@@ -86,6 +88,8 @@ class ShardLogic(StatefulBatchLogic[AtShard, FromShard, dict[str, Any]]):
                 self._held.append(item)
             elif isinstance(item, Row):
                 answers += self._back(item)
+            elif isinstance(item, Complete) and self._missing:
+                self._lost()
         if not self._missing:
             now = self._clock()
             self._known.at(now)
@@ -97,15 +101,22 @@ class ShardLogic(StatefulBatchLogic[AtShard, FromShard, dict[str, Any]]):
         return answers, False
 
     def _back(self, row: Row) -> list[FromShard]:
-        count = self._missing.get(row.time_slot)
-        if count is None:
+        if row.time_slot not in self._missing:
             return [Forgotten(row.time_slot)] if row.time_slot < self._oldest else []
-        if len(row.ids) >= count:
-            del self._missing[row.time_slot]
-            self._known.restore(row.ids[:count], row.time_slot)
-            for cut in range(self._oldest, self._known.oldest):  # the cap was lowered
-                self._missing.pop(cut, None)
+        if self._known.restore(row.ids, row.time_slot):
+            self._missing.discard(row.time_slot)
+            self._missing -= set(range(self._oldest, self._known.oldest))  # the cap was lowered
         return []
+
+    def _lost(self) -> None:
+        lost = sum(self._known.lost(time_slot) for time_slot in self._missing)
+        self._missing.clear()
+        structlog.get_logger().error(
+            "known.lost",
+            ids=lost,
+            why="files in the state's folder `known` are missing, cut, or not of this recovery store",
+            effect="copies of these events would be sent again, under the same messageIds",
+        )
 
     def _answer(self, part: Ids, now: float) -> Iterator[FromShard]:
         fresh, learned = self._known.add(np.frombuffer(part.ids, np.uint64), now)
@@ -117,9 +128,5 @@ class ShardLogic(StatefulBatchLogic[AtShard, FromShard, dict[str, Any]]):
     def snapshot(self) -> dict[str, Any]:
         """Which time slots are live, and how many ids of each count: they must be back before the next run's first answer."""
         if self._missing:
-            raise UserError(
-                f"state: of the ids known before, {len(self._missing)} time slots of a shard are not in the folder `known`, or not all of them; "
-                "put the folder back as it was, or move the whole state away and set `start` to a time before the last delivery: "
-                "what Segment saw within 24 h it drops by messageId"
-            )
+            raise RuntimeError(f"an epoch closed before the shard's known ids were back: {len(self._missing)} time slots are missing")
         return {"version": VERSION, "past": tuple(self._known.past)}

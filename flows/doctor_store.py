@@ -106,7 +106,7 @@ def _read(found: Committed, state: Path, files: int, size: int, *, killed: bool,
     extents = found.extents()
     findings = list(_rows(extents, {POSITIONS: rows, SLOTS: found.rows(SLOTS)}))
     if lacking and not held:  # a run removes what it forgets
-        text = f"{lacking:,} of {ids:,} known ids are not in {state / 'known'}: copies of their events would be sent again; put the folder back as it was"
+        text = f"{lacking:,} of {ids:,} known ids are not in {state / 'known'}: copies of their events would be sent again, under the same messageIds; put the folder back as it was"
         findings.append(Finding("warning", "store", text))
     return Store(
         files=files,

@@ -119,7 +119,19 @@ class Row(NamedTuple):
 
 Read = Tick | Raw
 Decoded = Tick | Chunk
-AtShard = Tick | Ids | Row
+
+
+class Complete(NamedTuple):
+    """All that lies in a shard's files was given back: what did not come is not there.
+
+    Attributes:
+        files: how many they were.
+    """
+
+    files: int
+
+
+AtShard = Tick | Ids | Row | Complete
 FromShard = Verdict | Learned | Forgotten
 AtSink = Tick | Chunk | Verdict
 

@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from math import sqrt
 from typing import Final, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,12 @@ class TimeSlot(NamedTuple):
     Attributes:
         last: when an id was last sighted in it, seconds since the epoch.
         written: how many ids were learned or renewed in it.
+        crc: CRC-32 of those, by which their file is known to be theirs.
     """
 
     last: float
     written: int
+    crc: int
 
 
 class Past(NamedTuple):
@@ -59,13 +62,13 @@ class Past(NamedTuple):
         newest: number of the newest time slot; the others are numbered backwards from it.
         began: when it began.
         cut: until when ids were forgotten because of the cap; 0 if they never were.
-        slots: (last, written) of each live time slot, the oldest first.
+        slots: (last, written, crc) of each live time slot, the oldest first.
     """
 
     newest: int = 0
     began: float = 0.0
     cut: float = 0.0
-    slots: tuple[tuple[float, int], ...] = ()
+    slots: tuple[tuple[float, int, int], ...] = ()
 
 
 class Known:
@@ -99,7 +102,7 @@ class Known:
     @property
     def past(self) -> Past:
         """What the next run must know."""
-        return Past(self._newest, self._began, self._cut, tuple((slot.last, slot.written) for slot in self._slots))
+        return Past(self._newest, self._began, self._cut, tuple((slot.last, slot.written, slot.crc) for slot in self._slots))
 
     @property
     def oldest(self) -> int:
@@ -124,13 +127,14 @@ class Known:
         kept: list[Learned] = []
         done = 0
         while True:
-            written = self._open()
+            _, written, crc = self._open()
             start = done
             done = self._insert(ids, start, self._newest, fresh, learned)
             new = ids[start:done][learned[start:done]]
-            self._slots[-1] = TimeSlot(self._now, written + len(new))
-            if len(new):
-                kept.append(Learned(self._newest, written, new.tobytes()))
+            keep = new.tobytes()
+            self._slots[-1] = TimeSlot(self._now, written + len(new), crc32(keep, crc))
+            if keep:
+                kept.append(Learned(self._newest, written, keep))
             if done == len(ids):
                 break
             self._cut_oldest()  # a part is full: the ids are no hashes, or nearly as many as the cap
@@ -138,14 +142,31 @@ class Known:
             self._cut_oldest()
         return fresh, kept
 
-    def restore(self, ids: NDArray[np.uint64], slot: int) -> None:
-        """Learn what an earlier run learned in a live time slot; they come in any order."""
+    def restore(self, ids: NDArray[np.uint64], slot: int) -> bool:
+        """Learn what an earlier run learned in a time slot, in any order of slots; what stands behind was never committed.
+
+        False where they are not the ids that it learned.
+        """
+        if slot < self.oldest:
+            return True  # forgotten by now
+        _, written, crc = self._slots[slot - self.oldest]
+        ids = ids[:written]
+        if len(ids) < written or crc32(ids.data) != crc:
+            return False
         fresh, learned = np.empty(len(ids), np.bool_), np.empty(len(ids), np.bool_)
         done = 0
         while done < len(ids) and slot >= self.oldest:
             done = self._insert(ids, done, slot, fresh, learned)
             if done < len(ids):
                 self._cut_oldest()  # the cap was lowered
+        return True
+
+    def lost(self, slot: int) -> int:
+        """What was learned in a live time slot cannot be had back; returns how many ids that are."""
+        last, written, _ = self._slots[slot - self.oldest]
+        self._slots[slot - self.oldest] = TimeSlot(last, 0, 0)
+        self._cut = max(self._cut, last)
+        return written
 
     def _insert(self, ids: NDArray[np.uint64], start: int, slot: int, fresh: NDArray[np.bool_], learned: NDArray[np.bool_]) -> int:
         span = len(self._slots) - 1
@@ -153,15 +174,15 @@ class Known:
         self.count += int(np.count_nonzero(fresh[start:done]))
         return done
 
-    def _open(self) -> int:
-        """Begin a time slot where the newest is old or full; returns how many ids it has."""
+    def _open(self) -> TimeSlot:
+        """Begin a time slot where the newest is old or full; returns what it is so far."""
         if not self._slots or self._now - self._began >= self.window.step or self._slots[-1].written >= max(1, self.window.cap // RING):
             self._newest, self._began = self._newest + 1, self._now
-            self._slots.append(TimeSlot(self._now, 0))
+            self._slots.append(TimeSlot(self._now, 0, 0))
             kernels.rebuild(self._table, self._sizes, self._taken, self._newest % kernels.PARTS, self._newest, len(self._slots) - 1)
             while not self._live[self._stamp()] and len(self._slots) > 1:
                 self._forget()  # all its ids were sighted again since
-        return self._slots[-1].written
+        return self._slots[-1]
 
     def _stamp(self) -> int:
         """Of the oldest time slot."""

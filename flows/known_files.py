@@ -1,11 +1,13 @@
 """The files in which known ids outlive the process: for each shard and time slot an array of ids, written by position.
 
-How much of a file counts is part of the shard's committed state (`known.Past`). What a crashed epoch wrote behind that is ignored, and is
-overwritten by what the next run puts there. So a snapshot costs the new ids, once, and nothing is kept in memory for it.
+How much of a file counts, and its checksum, is part of the shard's committed state (`known.Past`). What a crashed epoch wrote behind that is
+ignored, and is overwritten by what the next run puts there. So a snapshot costs the new ids, once, and nothing is kept in memory for it; and
+nobody waits for the disk: what a power cut takes from a file shows by the checksum.
 """
 
 import mmap
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,9 +17,9 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from currents_segment.flows.dedup import Keyed, ToFiles
-from currents_segment.flows.items import Learned, Row
+from currents_segment.flows.items import Complete, Learned, Row
 from currents_segment.flows.loud import loud
-from currents_segment.flows.slots import Place
+from currents_segment.flows.slots import NAMES, Place
 
 ALL: Final = "all"  # the only partition; it is process 0's, which has the volume
 
@@ -32,7 +34,6 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._writing: dict[str, tuple[int, int]] = {}  # by shard: time slot and descriptor
-        self._unsynced: set[int] = set()
 
     def file(self, shard: str, time_slot: int) -> Path:
         """Where the ids of a shard's time slot are."""
@@ -51,21 +52,15 @@ class Files:
         """Write ids where they belong."""
         time_slot, descriptor = self._writing.get(shard, (None, -1))
         if time_slot != learned.time_slot:
-            self._close(descriptor)
+            if descriptor >= 0:
+                os.close(descriptor)
             self._folder.mkdir(exist_ok=True)
             descriptor = os.open(self.file(shard, learned.time_slot), os.O_WRONLY | os.O_CREAT, 0o600)
             self._writing[shard] = learned.time_slot, descriptor
-        self._unsynced.add(descriptor)
         at, ids = learned.at * 8, memoryview(learned.ids)
         while ids:
             written = os.pwrite(descriptor, ids, at)
             at, ids = at + written, ids[written:]
-
-    def sync(self) -> None:
-        """Bring to the disk what was written, as SQLite does with the state that counts it."""
-        for descriptor in self._unsynced:
-            os.fdatasync(descriptor)
-        self._unsynced.clear()
 
     def forget(self, shard: str, time_slot: int) -> None:
         """Remove a time slot's ids."""
@@ -74,15 +69,8 @@ class Files:
     def close(self) -> None:
         """Nothing is written any more."""
         for _, descriptor in self._writing.values():
-            self._close(descriptor)
-        self._writing.clear()
-
-    def _close(self, descriptor: int) -> None:
-        if descriptor in self._unsynced:
-            os.fdatasync(descriptor)
-            self._unsynced.discard(descriptor)
-        if descriptor >= 0:
             os.close(descriptor)
+        self._writing.clear()
 
 
 class Back(StatefulSourcePartition[Keyed, None]):
@@ -97,7 +85,9 @@ class Back(StatefulSourcePartition[Keyed, None]):
         if self._files is None:
             raise StopIteration
         files, self._files = self._files, None
-        return list(files.rows())
+        rows: list[Keyed] = list(files.rows())
+        counts = Counter(shard for shard, _ in rows)
+        return rows + [(shard, Complete(counts[shard])) for shard in NAMES]
 
     def snapshot(self) -> None:
         """What counts is in the shards' state."""
@@ -141,8 +131,7 @@ class Kept(StatefulSinkPartition[ToFiles, None]):
 
     @loud
     def snapshot(self) -> None:
-        """The files have what the shards count before the count is committed."""
-        self._files.sync()
+        """What was forgotten by now may go once this is committed."""
         self._committed += self._forgotten
         self._forgotten.clear()
 

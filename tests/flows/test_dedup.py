@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from currents_segment.codecs.chunk import Messages, Origin
 from currents_segment.flows import dedup
 from currents_segment.flows.errors import UserError
-from currents_segment.flows.items import Chunk, Forgotten, Ids, Row, Tick, Verdict
+from currents_segment.flows.items import Chunk, Complete, Forgotten, Ids, Learned, Row, Tick, Verdict
 from currents_segment.flows.known import Window
 
 WINDOW = Window(length=60.0, max_ids=1 << 20)
@@ -128,15 +129,29 @@ def test_a_cap_that_was_lowered_does_not_make_a_shard_wait_for_what_it_must_forg
     assert Forgotten(1) in answers
 
 
-@pytest.mark.parametrize("there", [[], [row(1, 11)], [row(2, 11, 12)]])
-def test_ids_that_do_not_come_back_end_the_run_with_a_sentence(there):
-    """A file that is missing or too short: a copy would pass unnoticed."""
+@pytest.mark.parametrize("there", [[], [row(1, 11)], [row(2, 11, 12)], [row(1, 11, 99)]])
+def test_ids_that_do_not_come_back_as_they_were_are_forgotten(there):
+    """A file that is missing, too short or another one's: a copy passes, and nothing that was never delivered is taken for one. It is told."""
     first = shard()
     first.on_batch([part(11, 12)])
     one = shard(first.snapshot())
-    one.on_batch([*there, part(11)])
-    with pytest.raises(UserError, match="1 time slots of a shard are not in the folder `known`"):
-        one.snapshot()
+    assert ([], False) == one.on_batch([*there, part(11, 99)])
+    with capture_logs() as told:
+        answers, _ = one.on_batch([Complete(len(there))])
+    assert [verdict()] == verdicts(answers)
+    assert [("known.lost", 2)] == [(line["event"], line["ids"]) for line in told]
+    learned = [answer for answer in answers if isinstance(answer, Learned)]
+    again = shard(one.snapshot())
+    assert [verdict(0, 1)] == verdicts(again.on_batch([row(learned[0].time_slot, 11, 99), Complete(1), part(11, 99)])[0])
+    assert 0 == learned[0].at
+
+
+def test_an_epoch_does_not_close_before_the_known_ids_are_back():
+    """They come in the first one, whole."""
+    first = shard()
+    first.on_batch([part(11)])
+    with pytest.raises(RuntimeError, match="1 time slots are missing"):
+        shard(first.snapshot()).snapshot()
 
 
 @pytest.mark.parametrize(("state", "version"), [((3, 4), 1), ({"version": 3}, 3)])

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from currents_segment.flows.items import Forgotten, Learned
+from currents_segment.flows.items import Complete, Forgotten, Learned
 from currents_segment.flows.known_files import ALL, Back, Files, Kept, KnownSink, KnownSource
-from currents_segment.flows.slots import Place
+from currents_segment.flows.slots import NAMES, Place
 
 
 @pytest.fixture
@@ -36,7 +36,6 @@ def test_what_is_written_by_position_comes_back(tmp_path_factory, writes):
         if ids:
             row += [0] * (at - len(row))
             row[at : at + len(ids)] = ids
-    files.sync()
     files.close()
     assert sorted((*name, row) for name, row in expected.items()) == there(folder)
 
@@ -66,20 +65,22 @@ def test_what_is_forgotten_is_removed_when_that_is_committed(folder):
 
 
 def test_everything_comes_back_at_once_and_then_the_source_ends(folder):
-    """In the first epoch, which cannot end before the shards have it."""
+    """With a word to each shard that this is all. In the first epoch, which cannot end before the shards have it."""
     files = Files(folder)
     for shard in ("00", "15"):
         files.keep(shard, learned(1, 0, 5))
     back = Back(files)
-    assert ["00", "15"] == [shard for shard, _ in back.next_batch()]
+    given_back = back.next_batch()
+    assert ["00", "15"] == [shard for shard, item in given_back if not isinstance(item, Complete)]
+    assert [(shard, Complete(int(shard in {"00", "15"}))) for shard in NAMES] == given_back[2:]
     with pytest.raises(StopIteration):
         back.next_batch()
     files.close()
 
 
 def test_a_first_start_has_no_folder(folder):
-    """It is made with the first id."""
-    assert [] == Back(Files(folder)).next_batch()
+    """It is made with the first id; each shard is told that nothing comes."""
+    assert [(shard, Complete(0)) for shard in NAMES] == Back(Files(folder)).next_batch()
     assert not folder.exists()
 
 
