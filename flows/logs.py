@@ -1,5 +1,6 @@
 """The logs of all connectors of a process as one: which source answers for which unit, and how far behind each connector is."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -151,10 +152,12 @@ class OpenLogs:
         return Unread(sum(one.objects for one in mine), sum(one.bytes for one in mine), sum(events) if len(events) == len(mine) else None)
 
     def close(self) -> None:
-        """End all reading."""
-        for log in self._logs.values():
-            log.close()
-        for watch in self._watches:
-            watch.close()
-        for registry in self._registries:
-            registry.close()
+        """End all reading, at once: each of them takes a second at the most."""
+        ends: list[Callable[[], None]] = [log.close for log in self._logs.values()]
+        ends += [watch.close for watch in self._watches]
+        ends += [registry.close for registry in self._registries]
+        threads = [threading.Thread(target=end, name="close", daemon=True) for end in ends]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()

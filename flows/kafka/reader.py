@@ -5,6 +5,7 @@ It never waits: librdkafka's own threads fetch, and what they have lies ready.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from threading import Thread
 from typing import Final
 
 import structlog
@@ -20,6 +21,7 @@ from currents_segment.flows.kafka.lane import Lane
 AHEAD_BYTES: Final = 16 << 20  # bytes of values that lie ready for a connector, over all partitions, when none is taken
 LEAST_BYTES: Final = 64 << 10  # for each partition, however many there are
 QUIET: Final = 0.005  # s in which a consumer that had nothing is not asked again: every slot asks for every partition
+CLOSING: Final = 1.0  # s that a close waits at the most: a stop has 5
 STALL: Final = 30.0  # s without a message, though there are some: then the consumer is made anew
 
 
@@ -58,9 +60,8 @@ class Reader:
         """There is a consumer, and it works: one is made where there is none, where who we are was changed, and where nothing comes any more."""
         if self._consumer is not None and self._generation == generation and not self._stalled():
             return  # progress is watched: of a network that swallows everything there is no error
-        if self._consumer is not None:
-            self._consumer.close()
-        self._consumer, self._generation = None, generation
+        self._end()
+        self._generation = generation
         kafka = self._source.kafka
         try:
             made = settings.consumer(kafka, settings.group(kafka, self._connector))
@@ -121,10 +122,15 @@ class Reader:
             self._committed(fault.args[0], [])
 
     def close(self) -> None:
-        """Read no more."""
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
+        """Read no more; what was published goes out, if the cluster answers at once."""
+        self._end().join(CLOSING)
+
+    def _end(self) -> Thread:
+        """The consumer is closed by a thread: librdkafka waits for commits under way, for as long as a broker is gone."""
+        thread = Thread(target=_close, args=(self._consumer,), name=f"kafka {self._connector} close", daemon=True)
+        self._consumer = None
+        thread.start()
+        return thread
 
     @property
     def _room(self) -> int:
@@ -187,3 +193,8 @@ class Reader:
             lane.behind = None
             lane.fault = f"no message has come for {STALL:.0f} s, though there are some; the client is made anew"
         return bool(stalled)
+
+
+def _close(consumer: Consumer | None) -> None:
+    if consumer is not None:
+        consumer.close()

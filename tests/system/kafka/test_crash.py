@@ -43,3 +43,20 @@ def test_broker_and_registry_go_and_come_back(job, double, kafka, events):
     main.proved(events)
     changes = [line["event"] for line in run.events() if line["event"].startswith("source.")]
     assert ["source.failing", "source.recovered"] * 2 == changes
+
+
+def test_a_stop_does_not_wait_for_a_broker_that_is_gone(job, double, kafka, events):
+    """It ends in good order, and the next run goes on when the broker is back."""
+    kafka.broker.create(kafka.name, 2)
+    kafka.publish(events, partitions=2)
+    double.fault(**SLOW)
+    main = job(kafka.source(options={"queued.max.messages.kbytes": 64}), LIMITS)
+    run = main.start()
+    main.until_kept(0.1 * events.due())
+    kafka.broker.kill()
+    main.until(lambda: main.connector()["lag"]["error"], "the broker's fault")
+    run.stop()
+    double.clear()
+    kafka.broker.start()
+    main.once()
+    main.proved(events)
