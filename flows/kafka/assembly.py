@@ -83,7 +83,6 @@ class Assembler:
             if self._type.startswith(HEADER):
                 hint = self._said(message)
             if why := building.add(message, hint):
-                self._ask_ahead(messages)
                 break
         return Assembled(building.records(), building.count, why)
 
@@ -111,8 +110,8 @@ class Assembler:
             case ref:
                 return self._registry.schema(ref)
 
-    def _ask_ahead(self, messages: Sequence[Message]) -> None:
-        """All schemas that the messages need are asked for at once, so that they do not wait one behind the other."""
+    def ask_ahead(self, messages: Sequence[Message]) -> None:
+        """All schemas that the messages need are asked for at once, so that they do not wait one behind the other. To be called when a message is first held."""
         for message in messages:
             value = message.value()
             if value is not None and isinstance(frame := self._framer.of(value, headers(message)), Frame):

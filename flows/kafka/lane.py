@@ -36,6 +36,7 @@ class Lane:
         behind: since when there is something that has not come, s of the monotonic clock; None when all has, or when we hold it.
         reset: the client was told that there is no such offset, at this time of the monotonic clock.
         held: since when a schema that is not known holds it, s of the monotonic clock.
+        again: not before this is the schema asked for again, likewise.
         fault: why it does not move, or "".
     """
 
@@ -59,6 +60,7 @@ class Lane:
     behind: float | None = None
     reset: float | None = None
     held: float | None = None
+    again: float = 0.0
     fault: str = ""
 
     def add(self, message: Message, offset: int) -> None:

@@ -26,6 +26,9 @@ from currents_segment.flows.kafka.registry import SchemaRegistry
 from currents_segment.flows.kafka.watch import NONE, Topic, View, Watch
 from currents_segment.flows.slots import Key, Unit
 
+HELD: Final = (
+    0.05  # s until a partition that a schema holds asks for it again: a registry may be down for hours, with hundreds of partitions
+)
 ASKING: Final = 10.0  # s that a schema may take before it is told: there may be hundreds to ask for
 PATIENCE: Final = 30.0  # s that a bounded run bears a fault
 ALL: Final = -1  # the "partition" under which a slot keeps what the topics were at the first start
@@ -108,6 +111,8 @@ class KafkaLog:
             self._reader.pump()
             if not lane.ready:
                 return None
+        if lane.held is not None and self._monotonic() < lane.again:
+            return None
         taken = self._assembler.assemble(lane.ready, lane.topic, lane.number)
         self._hold(lane, taken.why)
         if not taken.count:
@@ -120,7 +125,9 @@ class KafkaLog:
     def _hold(self, lane: Lane, why: str) -> None:
         """A schema is waited for: asking takes a moment; what takes longer is told."""
         now = self._monotonic()
-        lane.held = (lane.held or now) if why else None
+        if why and lane.held is None:
+            self._assembler.ask_ahead(lane.ready)
+        lane.held, lane.again = (lane.held or now) if why else None, now + HELD
         lane.fault = why if lane.held is not None and now - lane.held > ASKING else ""
 
     def positions(self, slot: int) -> Mapping[Key, Any]:

@@ -57,11 +57,14 @@ def test_messages_of_several_schemas_go_together(assembler):
 
 
 def test_a_schema_that_is_not_known_yet_holds_what_stands_behind(assembler):
-    """What stands before it goes; all schemas that are needed are asked for at once."""
+    """What stands before it goes; all schemas that are needed can be asked for at once."""
     schemas = Schemas(id1="one", id2=Pending("being asked"), id3=Pending("being asked"))
     maker = assembler(schemas)
-    found = maker.assemble([message(0, framed(1)), message(1, framed(2)), message(2, framed(3))], "t", 3)
-    assert (1, "being asked", {1, 2, 3}) == (found.count, found.why, set(schemas.asked))
+    messages = [message(0, framed(1)), message(1, framed(2)), message(2, framed(3))]
+    found = maker.assemble(messages, "t", 3)
+    assert (1, "being asked", {1, 2}) == (found.count, found.why, set(schemas.asked))
+    maker.ask_ahead(messages)
+    assert {1, 2, 3} == set(schemas.asked)
     assert (0, ()) == (maker.assemble([message(1, framed(2))], "t", 3).count, maker.assemble([message(1, framed(2))], "t", 3).records)
 
 
