@@ -6,7 +6,7 @@ Limits: 500 KB and 2,500 events a batch (Segment's documentation). Whether KB is
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -93,6 +93,11 @@ class Piece:
         """The piece that `state` was taken of."""
         bodies, lengths, arrival, failed_since, origin = state
         return cls(unpack(bodies), np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64), arrival, failed_since, Origin(*origin))
+
+    def by(self, now: float) -> Self:
+        """With no time later than now: a wall clock that was set back while nothing ran puts off no expiry."""
+        failed_since = self.failed_since and min(self.failed_since, now)
+        return replace(self, arrival=min(self.arrival, now), failed_since=failed_since)
 
     def _with(self, bodies: bytes, ends: NDArray[np.int64]) -> Self:
         return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace)

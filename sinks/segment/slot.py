@@ -74,7 +74,7 @@ class SinkSlot:
                 parked["health"][name], parked["warned"][name] = (failing_since, last_ok, asked_until), warned
         for name, pieces in state["lanes"].items():
             if name in self._sender.drivers:
-                restored = [Piece.restore(piece) for piece in pieces]
+                restored = [Piece.restore(piece).by(self._sender.clock()) for piece in pieces]
                 self._hold(name, restored, emitted=0)
             else:
                 parked["lanes"][name] = pieces

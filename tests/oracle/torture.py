@@ -1,5 +1,6 @@
 """One torture: a schedule carried out against the real command line, and the verdict on what came of it."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,8 @@ def outlast(world: World, one: Round, random: Random) -> None:
         outage.jumped = world.now()
         if not wait(lambda: not due(world, outage), ROLLING, every=0.5):
             world.journal.late += len(due(world, outage))
+            said = [(document["at"], document["process"], document["connectors"][one.down]) for document in documents(world.state.path)]
+            (world.home / f"late-{len(world.journal.lives)}.json").write_text(json.dumps([outage.begun, world.now(), said], indent=1))
     world.double.clear(name=fault)
     world.poison(one.down, refused=True)
     outage.ended, outage.over = world.now(), time.time()
