@@ -1,6 +1,7 @@
 """Forty-eight hours by a clock that the test moves: nothing expires before, everything that is due does after, and nothing is lost uncounted."""
 
 import json
+import re
 import time
 from collections import Counter
 
@@ -95,7 +96,7 @@ def test_nothing_expires_in_47_hours(job, double, moved, tmp_path):
     assert [[1, 6, 24], [1, 6, 24], [1, 6], []] == safe
     said = command("status", main.config, code=1).stdout
     assert "the first event expires in" in said
-    assert f"lost unless it recovers: {seen[-1]['in_flight']:,} events" in said or "lost unless it recovers: about" in said
+    assert re.search(r"lost unless it recovers: (about )?[1-9][\d,]* events", said), said
     run.kill()
     double.clear(name=down)
     main.once(env=moved.env)
