@@ -23,6 +23,8 @@ from currents_segment.sinks.segment.keys import Key
 from currents_segment.sinks.segment.lane import Batch, Lane
 from currents_segment.sinks.segment.news import News
 
+NAMES: Final = 1_000  # Braze knows some hundreds: more come from hostile files only, and would fill memory and metrics
+OTHERS: Final = "(others)"
 LOOK: Final = 0.25  # s: how often a connector with nothing to do looks at clocks and keys
 
 
@@ -59,7 +61,7 @@ class Driver:
         flying: requests in flight.
         batches: batches that ended, delivered, refused or split.
         news: what the log is told.
-        unknown: names that the catalogue does not know, since the process started.
+        unknown: names that the catalogue does not know, since the process started; of the first `NAMES` each, the others together.
         wake: something may be ready to be sent.
     """
 
@@ -98,6 +100,11 @@ class Driver:
         self.health = merge(self.health, past(health, self._clock()))
         self.asked_until = self.health.wait_until
         self.news.warned = max(self.news.warned, warned)
+
+    def met(self, unknown: Mapping[str, int]) -> None:
+        """Names came that the catalogue does not know. Called under the lock."""
+        for name, count in unknown.items():
+            self.unknown[name if name in self.unknown or len(self.unknown) < NAMES else OTHERS] += count
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""

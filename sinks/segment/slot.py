@@ -140,7 +140,7 @@ class SinkSlot:
             account.arrive(messages.received, messages.tally)
             if duplicates:
                 account.end(Outcome.DUPLICATE, duplicates)
-            self._sender.drivers[name].unknown.update(messages.unknown)
+            self._sender.drivers[name].met(messages.unknown)
             self.dead += letters
             self._hold(name, [piece] if piece.count else [], emitted=chunk.emitted)
             self._admit(letters)

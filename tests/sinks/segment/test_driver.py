@@ -5,6 +5,8 @@ import pytest
 import structlog
 from tests.sinks.segment.world import PATIENCE, chunk, until, world
 
+from currents_segment.sinks.segment.driver import NAMES, OTHERS
+
 HOURS = 3600.0
 
 
@@ -267,3 +269,13 @@ def test_requests_a_second_are_bounded(tmp_path):
         until(lambda: one.counts == {"delivered": 12})
         at = [request["at"] for request in one.double.requests("shop")]
         assert at[-1] - at[0] >= 11 / 20 * 0.9
+
+
+def test_unknown_names_are_bounded(tmp_path):
+    """A hostile file can name as many types as it likes: beyond a thousand they are counted together."""
+    with world(tmp_path, threads=False) as one:
+        one.driver.met({f"type-{number}": 1 for number in range(NAMES)})
+        one.driver.met({"type-7": 2, "one more": 3})
+        one.driver.met({"another": 4})
+        assert NAMES + 1 == len(one.driver.unknown)
+        assert (3, 7) == (one.driver.unknown["type-7"], one.driver.unknown[OTHERS])
