@@ -95,9 +95,8 @@ class Piece:
         return cls(unpack(bodies), np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64), arrival, failed_since, Origin(*origin))
 
     def by(self, now: float) -> Self:
-        """With no time later than now: a wall clock that was set back while nothing ran puts off no expiry."""
-        failed_since = self.failed_since and min(self.failed_since, now)
-        return replace(self, arrival=min(self.arrival, now), failed_since=failed_since)
+        """With no failure later than now: a wall clock that was set back while nothing ran puts off no expiry. The arrival is the log's own time."""
+        return replace(self, failed_since=self.failed_since and min(self.failed_since, now))
 
     def _with(self, bodies: bytes, ends: NDArray[np.int64]) -> Self:
         return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace)
