@@ -117,6 +117,54 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class Framed:
+    """Avro datums of one Kafka partition in the order of the log, each with the writer's schema that its frame named.
+
+    Attributes:
+        writers: what `which` counts: pairs of writer's schema (JSON text) and hint, as of `Records`.
+        which: uint16[n], the writer of each datum.
+        data: the messages' values as they came, back to back, frames included.
+        begins: int64[n], where each datum begins in `data`, behind its frame.
+        ends: int64[n], where it ends.
+        offsets: int64[n], its message's offset.
+        arrival: when the first of them came into the log, seconds since the epoch.
+        origin: where the first of them stands.
+    """
+
+    writers: tuple[tuple[str, str], ...]
+    which: NDArray[np.uint16] = field(compare=False)
+    data: bytes
+    begins: NDArray[np.int64] = field(compare=False)
+    ends: NDArray[np.int64] = field(compare=False)
+    offsets: NDArray[np.int64] = field(compare=False)
+    arrival: float
+    origin: Origin
+
+    @property
+    def count(self) -> int:
+        """Datums."""
+        return len(self.ends)
+
+    def records(self) -> Iterator[Records]:
+        """The same datums as `Records`, by writer: for who reads them one by one."""
+        for number, (schema, hint) in enumerate(self.writers):
+            mine = np.flatnonzero(self.which == number)
+            if not len(mine):
+                continue
+            begins, ends, offsets = self.begins[mine], self.ends[mine], self.offsets[mine]
+            yield Records(
+                schema=schema,
+                hint=hint,
+                data=b"".join(self.data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)),
+                count=len(mine),
+                arrival=self.arrival,
+                origin=Origin(self.origin.log, self.origin.object, int(offsets[0])),
+                ends=(ends - begins).cumsum(),
+                blocks=offsets,
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """An event that cannot be sent, to be kept as a dead letter. Decoders make it; the sink slot stores it.
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from currents_segment.codecs.catalogue import Catalogue
-from currents_segment.codecs.chunk import RAW_KEPT, Letter, Messages, Origin, Records, Span
+from currents_segment.codecs.chunk import RAW_KEPT, Framed, Letter, Messages, Origin, Records, Span, joined
 from currents_segment.codecs.datums import DatumError, Datums, TextError
 from currents_segment.codecs.identity import EnvelopeError, event_id, users
 from currents_segment.codecs.message import MAX_MESSAGE, encode, timestamp
@@ -78,8 +78,10 @@ class Decoder:
         self._anonymous_users = profile.anonymous_users
         self._writers = Writers(profile, catalogue)
 
-    def decode(self, records: Records) -> Messages:
+    def decode(self, records: Records | Framed) -> Messages:
         """Every record ends as a message or in the tally: `received` is n + the sum of `tally`, whatever the bytes are."""
+        if isinstance(records, Framed):
+            return joined([self.decode(each) for each in records.records()])
         result = _Result(records)
         if records.damage is not None:
             result.damaged()

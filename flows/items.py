@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from currents_segment.codecs.chunk import Messages, Origin, Records
+from currents_segment.codecs.chunk import Framed, Messages, Origin, Records
 
 
 class Tick(NamedTuple):
@@ -34,7 +34,7 @@ class Raw(NamedTuple):
     slot: int
     connector: str
     seq: int
-    records: tuple[Records, ...]
+    records: tuple[Records | Framed, ...]
     rewinds: int = 0
 
 
@@ -136,6 +136,6 @@ FromShard = Verdict | Learned | Forgotten
 AtSink = Tick | Chunk | Verdict
 
 
-def emitted(records: Iterable[Records]) -> int:
+def emitted(records: Iterable[Records | Framed]) -> int:
     """How many events the gate counts for records: a damaged stretch weighs as one."""
     return sum(max(1, each.count) for each in records)

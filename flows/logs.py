@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from currents_segment.codecs.chunk import Records
+from currents_segment.codecs.chunk import Framed, Records
 from currents_segment.flows import status
 from currents_segment.flows.bucket import CLASSES, BucketLog, Position, Unread
 from currents_segment.flows.config import Config, Connector, KafkaSource, Source
@@ -20,7 +20,7 @@ class Opened(Protocol):
     """One connector in one source; as `source.Log`, and what is known of it."""
 
     def units(self, slot: int) -> Sequence[Unit]: ...  # noqa: D102 - as `source.Log`
-    def read(self, unit: Unit) -> tuple[Records, ...] | None: ...  # noqa: D102 - as above
+    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None: ...  # noqa: D102 - as above
     def positions(self, slot: int) -> Mapping[Key, Any]: ...  # noqa: D102 - as above
     def exhausted(self, slot: int) -> bool: ...  # noqa: D102 - as above
 
@@ -59,7 +59,7 @@ class Bucket:
         """The classes of the slot."""
         return self._units[slot]
 
-    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
         """The class's next records, or None when none are ready."""
         read = self._log.read(unit.partition)
         return None if read is None else (read.records,)
@@ -129,7 +129,7 @@ class OpenLogs:
         """The units of a slot at the moment, connector by connector."""
         return [unit for log in self._logs.values() for unit in log.units(slot)]
 
-    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
         """The unit's next records, or None when none are ready."""
         return self._logs[unit.connector, unit.log.partition("/")[0]].read(unit)
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from currents_segment.codecs.chunk import Records
+from currents_segment.codecs.chunk import Framed, Records
 from currents_segment.flows.errors import FailedError, unknown_version
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Raw, Read, Tick, emitted
@@ -44,7 +44,7 @@ class Log(Protocol):
     def units(self, slot: int) -> Sequence[Unit]:
         """The units of a slot at the moment: more may come, none goes."""
 
-    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
         """The next records, whose position moves as one, or None when none are ready; moves the unit's position behind them."""
 
     def positions(self, slot: int) -> Mapping[Key, Any]:

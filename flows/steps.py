@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from currents_segment.codecs.chunk import Messages, Origin, Records, joined
+from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, joined
 from currents_segment.flows.dedup import shards_of
 from currents_segment.flows.items import AtSink, Chunk, Decoded, FromShard, Read, Tick, Verdict, emitted
 from currents_segment.flows.slots import NAMES
@@ -18,7 +18,7 @@ from currents_segment.flows.slots import NAMES
 class Decoder(Protocol):
     """Makes messages of records, for one connector."""
 
-    def decode(self, records: Records) -> Messages:
+    def decode(self, records: Records | Framed) -> Messages:
         """Every record ends as a message, or in the tally."""
 
 

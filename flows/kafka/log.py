@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import structlog
 
-from currents_segment.codecs.chunk import Records
+from currents_segment.codecs.chunk import Framed, Records
 from currents_segment.flows import status
 from currents_segment.flows.bucket import Unread
 from currents_segment.flows.config import Connector, KafkaSource
@@ -102,7 +102,7 @@ class KafkaLog:
             self._apply(view)
         return self._units[slot]
 
-    def read(self, unit: Unit) -> tuple[Records, ...] | None:
+    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
         """The partition's next messages as records, or None when none are ready; moves its position behind them."""
         if self._stopped:
             return None

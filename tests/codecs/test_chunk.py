@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from currents_segment.codecs.chunk import Messages, Origin, Records, joined
+from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, joined
 from currents_segment.codecs.outcome import Outcome
 
 BODIES = st.lists(st.binary(max_size=5).map(lambda body: body + b","), max_size=4)
@@ -38,3 +38,28 @@ def test_stretches_of_datums_with_known_bounds():
     assert [(7, 0, 1, 2, b"ab"), (9, 0, 1, 0, b""), (10, 0, 1, 3, b"cde")] == [
         (span.block, span.record, span.count, span.size, data) for span, data in records.stretches()
     ]
+
+
+def test_framed_datums_by_writer():
+    """Each writer's datums without their frames, in the order of the log, each with its offset."""
+    which, begins, ends = np.array([1, 0, 1], dtype=np.uint16), np.array([1, 4, 6], dtype=np.int64), np.array([3, 5, 6], dtype=np.int64)
+    offsets = np.array([7, 9, 12], dtype=np.int64)
+    framed = Framed((("a", ""), ("b", "Click"), ("c", "")), which, b".xx.y.", begins, ends, offsets, 5.0, Origin("l", "0", 7))
+    first, second = framed.records()
+    assert ("a", "", b"y", [1], [9], 9) == (
+        first.schema,
+        first.hint,
+        first.data,
+        first.ends.tolist(),
+        first.blocks.tolist(),
+        first.origin.block,
+    )
+    assert ("b", "Click", b"xx", [2, 2], [7, 12], 7) == (
+        second.schema,
+        second.hint,
+        second.data,
+        second.ends.tolist(),
+        second.blocks.tolist(),
+        second.origin.block,
+    )
+    assert (3, 3) == (framed.count, first.count + second.count)
