@@ -54,7 +54,7 @@ unit: .venv/test.stamp
 	$(BIN)/python -m pytest -q --ignore=tests/system --ignore=tests/oracle --ignore=tests/bench
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 torture: .venv/test.stamp
 	@$(BIN)/python -m tests.oracle --seeds $(SEEDS) --rounds $(ROUNDS) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(SOURCE),--source $(SOURCE))
