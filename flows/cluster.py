@@ -15,8 +15,9 @@ from typing import IO, Final, TextIO
 import structlog
 
 from currents_segment.flows.errors import EndedHardError, FailedError, UserError
+from currents_segment.flows.merging import merge
 from currents_segment.flows.process import LOCAL, status_file
-from currents_segment.flows.status import Status, merge
+from currents_segment.flows.status import Status
 from currents_segment.flows.stop import DEADLINE
 
 LOOK: Final = 0.1  # s: how often the parent looks whether a process has ended

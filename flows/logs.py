@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from currents_segment.codecs.chunk import Framed, Records
-from currents_segment.flows import status
+from currents_segment.flows import merging, status
 from currents_segment.flows.bucket import CLASSES, BucketLog, Position, Unread
 from currents_segment.flows.config import Config, Connector, KafkaSource, Source
 from currents_segment.flows.slots import Key, Unit
@@ -143,7 +143,7 @@ class OpenLogs:
 
     def lag(self, connector: str) -> status.Lag:
         """What a connector has not read yet, over its sources."""
-        return status.lags([log.lag() for (name, _), log in self._logs.items() if name == connector])
+        return merging.lags([log.lag() for (name, _), log in self._logs.items() if name == connector])
 
     def unread(self, connector: str, before: float) -> Unread:
         """Of that, what came into its sources before a time."""

@@ -9,7 +9,8 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 
 from currents_segment.flows.errors import FailedError, UserError
-from currents_segment.flows.status import Status, merge
+from currents_segment.flows.merging import merge
+from currents_segment.flows.status import Status
 from currents_segment.flows.telemetry.words import moment
 
 TIMEOUT: Final = 5.0  # s: the server makes a document in milliseconds, unless the machine is starved

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from currents_segment.flows import status
 from currents_segment.flows.errors import FailedError, UserError
+from currents_segment.flows.merging import merge
 from currents_segment.flows.telemetry import ask, http
 
 
@@ -89,7 +89,7 @@ def test_cluster(document):
     cluster = {f"http://h:{8321 + i}": process(document, i, 3) for i in range(3)}
     for place in cluster:
         found = ask.running([place], get=replies(cluster))
-        assert found == ask.Found(status.merge(list(cluster.values())), running=True)
+        assert found == ask.Found(merge(list(cluster.values())), running=True)
 
 
 def test_missing_process(document):
@@ -104,7 +104,7 @@ def test_missing_process(document):
 def test_named_processes(document):
     """Several addresses are asked as they are: processes on different machines."""
     cluster = {f"http://node-{i}:8321": process(document, i, 2) for i in range(2)}
-    assert ask.running(list(cluster), get=replies(cluster)) == ask.Found(status.merge(list(cluster.values())), running=True)
+    assert ask.running(list(cluster), get=replies(cluster)) == ask.Found(merge(list(cluster.values())), running=True)
 
 
 def test_named_process_missing(document):
@@ -135,7 +135,7 @@ def test_saved(document, tmp_path):
     last = [process(document, i, 2, at=2000.0 + i, phase="stopped") for i in range(2)]
     save(tmp_path, *last, process(document, 2, 3, at=1000.0))
     found = ask.saved(tmp_path)
-    assert status.merge(last) == found.document
+    assert merge(last) == found.document
     assert (found.running, found.note) == (False, "the last run ended at 1970-01-01 00:33:21Z")
 
 
