@@ -145,6 +145,11 @@ class Lane:
         self.pieces = None
         self.fault, self.wait = fault, now + pause
 
+    def restart(self) -> None:
+        """The object that is being read was replaced: it is read from its beginning at the next try."""
+        if self.position.reading is not None:
+            self.position = self.position.at(self.position.reading[0], 0, 0)
+
     def drop(self) -> None:
         """Put down the object that was begun; it is not finished."""
         self.position = replace(self.position, reading=None)

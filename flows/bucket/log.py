@@ -13,6 +13,8 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final, Literal
 
+from obstore.exceptions import PreconditionError
+
 from currents_segment.flows.bucket.lane import Lag, Lane, Read, Unread, measure, unread
 from currents_segment.flows.bucket.layout import Object, describe, event_type
 from currents_segment.flows.bucket.listing import WINDOW, find_folders, list_objects, types_read
@@ -238,6 +240,8 @@ class BucketLog:
                 line = self._storage.fault(error, lane.current.key if lane.current else "")
                 with self._lock:
                     lane.tries += 1
+                    if isinstance(error, PreconditionError):
+                        lane.restart()
                     lane.fail(line, self._monotonic(), self._pause(lane.tries))
                     lane.busy = False
                     if self._once and lane.tries >= TRIES:

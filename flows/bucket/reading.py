@@ -10,31 +10,34 @@ from currents_segment.flows.bucket.layout import Object, describe, event_type
 from currents_segment.flows.bucket.store import FAULTS, classify
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ObjectStore
 
 RANGE: Final = 1 << 20  # bytes of one request: an object of 40 MB is never whole in memory, one of 500 events takes one request
 
 
 class VanishedError(Exception):
-    """The object is not what was listed any more: deleted or replaced."""
+    """The object is gone."""
 
 
 class Ranges:
-    """An object as a stream of bytes; holds one range of it.
+    """An object as a stream of bytes, as it is when it is opened; holds one range of it.
 
-    Raises what obstore raises (`store.FAULTS`), and VanishedError once the object is gone or has shrunk.
+    Raises what obstore raises (`store.FAULTS`; PreconditionError once the object was replaced), and VanishedError once it is gone.
     """
 
     def __init__(self, store: "ObjectStore", item: Object, url: str) -> None:
         self._store = store
         self._item = item
         self._url = url
+        self._size = item.size  # as listed, and once it is opened as it is
+        self._tag: str | None = None  # of what was opened: no range of another object may follow
         self._place = 0  # of the next byte
         self._rest = memoryview(b"")  # of the range, from there on
 
     def read(self, count: int, /) -> bytes:
         """Up to `count` bytes; none only at the end of the object."""
-        if not self._rest and self._place < self._item.size:
+        if not self._rest and self._place < self._size:
             self._rest = self._fetch()
         piece = self._rest[:count]
         self._rest = self._rest[count:]
@@ -42,15 +45,20 @@ class Ranges:
         return bytes(piece)
 
     def _fetch(self) -> memoryview:
+        asked: GetOptions = {"range": (self._place, self._place + RANGE)}
+        if self._tag is not None:
+            asked["if_match"] = self._tag
         try:
-            got = self._store.get_range(self._item.key, start=self._place, length=min(RANGE, self._item.size - self._place))
+            answer = self._store.get(self._item.key, options=asked)
+            self._size, self._tag = answer.meta["size"], answer.meta["e_tag"]
+            got = memoryview(answer.bytes())
         except FAULTS as error:
             if self._gone(error):
                 raise VanishedError from error
             raise
-        if not len(got):
+        if not got:
             raise VanishedError
-        return memoryview(got)
+        return got
 
     def _gone(self, error: Exception) -> bool:
         """Whether the fault is the object's, not the store's: it isn't there, or is shorter than it was."""

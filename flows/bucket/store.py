@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 from obstore.store import LocalStore, from_url
 
 from currents_segment.flows.errors import UserError
@@ -43,6 +43,7 @@ class Kind(StrEnum):
     REGION = "wrong region"
     SLOW = "throttled"
     UNREACHABLE = "unreachable"
+    REPLACED = "object replaced while it was read"
     SETTINGS = "settings refused"
     OTHER = "storage fault"
 
@@ -55,6 +56,7 @@ REMEDY: Final = {
     Kind.REGION: "set `region` in the source's options",
     Kind.SLOW: "list less often (`poll`); it is tried again",
     Kind.UNREACHABLE: "check `endpoint`, network and DNS",
+    Kind.REPLACED: "it is read again from its beginning, and what comes twice is dropped",
     Kind.SETTINGS: "check the URL and the source's options",
     Kind.OTHER: "it is tried again; see the store's own log",
 }
@@ -122,6 +124,8 @@ def classify(error: Exception, url: str) -> Kind | None:
         kind = Kind.FOLDER
     elif isinstance(error, FileNotFoundError):
         kind = None
+    elif isinstance(error, PreconditionError):
+        kind = Kind.REPLACED
     elif isinstance(error, (PermissionDeniedError, UnauthenticatedError, PermissionError)) or "PermissionDenied" in text:
         kind = Kind.ACCESS
     elif status is not None:

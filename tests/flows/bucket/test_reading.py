@@ -1,8 +1,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from obstore.exceptions import PreconditionError
+from tests.flows.bucket.conftest import avro, until
 
-from currents_segment.flows.bucket import reading
+from currents_segment.flows.bucket import reading, unit_of
 from currents_segment.flows.bucket.layout import describe
 from currents_segment.flows.bucket.store import open_store
 
@@ -33,10 +35,17 @@ def test_a_large_object_is_fetched_as_it_is_read(bucket):
     assert ["GET f.avro"] * 3 == bucket.requests
 
 
-@pytest.mark.parametrize("then", [None, b"short"])
-@pytest.mark.parametrize("remote", [False, True])
-def test_an_object_that_is_gone_or_shorter_has_vanished(folder, bucket, remote, then):
-    """Deleted, or replaced by something shorter: what was listed is not there any more."""
+@pytest.mark.parametrize(
+    ("remote", "then", "told"),
+    [
+        (False, None, reading.VanishedError),
+        (True, None, reading.VanishedError),
+        (False, b"short", PreconditionError),
+        (True, b"short", reading.VanishedError),
+    ],
+)
+def test_an_object_that_is_gone_or_replaced(folder, bucket, remote, then, told):
+    """What was opened is not there any more; what is there instead is told from it, or ends too early in a store without conditions."""
     place = bucket if remote else folder
     size = 2 * reading.RANGE
     place.put("f.avro", bytes(size))
@@ -45,5 +54,28 @@ def test_an_object_that_is_gone_or_shorter_has_vanished(folder, bucket, remote, 
     (place.path / "f.avro").unlink()
     if then is not None:
         place.put("f.avro", then)
-    with pytest.raises(reading.VanishedError):
+    with pytest.raises(told):
         list(iter(lambda: made.read(size), b""))
+
+
+@pytest.mark.parametrize("size", [1, 2 * reading.RANGE + 1])
+def test_an_object_is_read_as_it_is_when_it_is_opened(folder, size):
+    """Whatever its size was when it was listed."""
+    folder.put("f.avro", bytes(size))
+    made = reading.Ranges(open_store(folder.source), describe("f.avro", reading.RANGE, 0.0), str(folder.path))
+    assert size == sum(len(piece) for piece in iter(lambda: made.read(reading.RANGE), b""))
+
+
+def test_an_object_that_is_replaced_while_it_is_read(folder, open_log, monkeypatch):
+    """It is read again from its beginning: of the new one nothing is missing, and of no event a part."""
+    monkeypatch.setattr(reading, "RANGE", 4_000)
+    old, new = ([f"{which}-{number:06d}" for number in range(5_000)] for which in ("old", "new"))
+    key = folder.events(old, "f", sync_interval=1_000)
+    reader = open_log(folder.source)
+    until(lambda: not reader.log._lanes[unit_of(key)].room)  # it has read ahead as far as it may
+    folder.put(key, avro(new, sync_interval=1_000))
+    reader.all()
+    before = len(reader.ids) - len(new)
+    assert 0 < before < len(old)
+    assert [*old[:before], *new] == reader.ids
+    assert [] == reader.damage
