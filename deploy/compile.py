@@ -10,7 +10,7 @@ from currents_segment.flows import kernels
 from currents_segment.flows.known import SHARDS, Known, Window
 
 ids = np.arange(1, 1000, dtype=np.uint64)
-kernels.by_shard(ids, np.empty(len(ids), np.uint32), np.empty(SHARDS + 1, np.int64))
+kernels.by_shard(ids, np.empty(len(ids), np.uint32), np.empty_like(ids), np.empty(SHARDS + 1, np.int64))
 Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(np.frombuffer(ids.tobytes(), np.uint64), 1.0)  # read-only, as they arrive
 
 loops = {name: loop for name, loop in vars(kernels).items() if isinstance(loop, Dispatcher)}

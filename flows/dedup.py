@@ -6,6 +6,7 @@ never taken for known: that would lose events. Without them copies are sent agai
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from currents_segment.flows import kernels
 from currents_segment.flows.errors import unknown_version
-from currents_segment.flows.items import AtShard, Chunk, Complete, Decoded, Forgotten, FromShard, Ids, Learned, Row, Tick, Verdict
+from currents_segment.flows.items import AtShard, Chunk, Complete, Decoded, Forgotten, FromShard, Ids, Learned, Load, Row, Tick, Verdict
 from currents_segment.flows.known import SHARDS, Known, Past, Window
 from currents_segment.flows.loud import loud
 from currents_segment.flows.slots import NAMES
@@ -37,27 +38,24 @@ def past(state: Any) -> Past:
     return Past(*state["past"])
 
 
+def gathered(number: int, chunks: tuple[Chunk, ...]) -> Load:
+    """Chunks as a load, their ids sorted by shard."""
+    ids = np.concatenate([chunk.messages.ids for chunk in chunks])
+    order, ordered, starts = np.empty(len(ids), np.uint32), np.empty(len(ids), np.uint64), np.empty(SHARDS + 1, np.int64)
+    kernels.by_shard(ids, order, ordered, starts)
+    slot, bounds = chunks[0].slot, pairwise(starts.tolist())
+    parts = tuple(Ids(slot, number, shard, ordered[begin:end].tobytes()) for shard, (begin, end) in enumerate(bounds) if end > begin)
+    return Load(slot, number, chunks, order, starts, parts)
+
+
 def by_shard(items: Iterable[Decoded]) -> Iterator[Keyed]:
-    """Split the ids of chunks by shard; a slot's tick goes to the shard of the same number."""
+    """The ids of a load go to their shards; a slot's tick goes to the shard of the same number."""
     for item in items:
         if isinstance(item, Tick):
             yield NAMES[item.slot], item
-            continue
-        ids = item.messages.ids
-        if not len(ids):
-            continue
-        order, starts = np.empty(len(ids), np.uint32), np.empty(SHARDS + 1, np.int64)
-        kernels.by_shard(ids, order, starts)
-        for shard in range(SHARDS):
-            positions = order[starts[shard] : starts[shard + 1]]
-            if len(positions):
-                part = Ids(item.slot, item.connector, item.seq, positions.tobytes(), ids[positions].tobytes())
-                yield NAMES[shard], part
-
-
-def shards_of(chunk: Chunk) -> int:
-    """How many shards the ids of a chunk fall into, so how many verdicts will come back."""
-    return len(np.unique(chunk.messages.ids >> np.uint64(60)))
+        else:
+            for part in item.parts:
+                yield NAMES[part.shard], part
 
 
 def to_files(items: Iterable[tuple[str, FromShard]]) -> Iterator[tuple[str, ToFiles]]:
@@ -121,8 +119,8 @@ class ShardLogic(StatefulBatchLogic[AtShard, FromShard, dict[str, Any]]):
     def _answer(self, part: Ids, now: float) -> Iterator[FromShard]:
         fresh, learned = self._known.add(np.frombuffer(part.ids, np.uint64), now)
         yield from learned
-        drop = b"" if fresh.all() else np.frombuffer(part.positions, np.uint32)[~fresh].tobytes()
-        yield Verdict(part.slot, part.connector, part.seq, drop)
+        drop = b"" if fresh.all() else np.flatnonzero(~fresh).astype(np.uint32).tobytes()
+        yield Verdict(part.slot, part.number, part.shard, drop)
 
     @loud
     def snapshot(self) -> dict[str, Any]:

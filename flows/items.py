@@ -1,7 +1,4 @@
-"""What flows between the steps. Bodies go straight from the source slot to the sink slot; only ids cross between processes.
-
-Rows of a chunk are named by (slot, connector, seq): `seq` counts the chunks of a connector in a slot since the process started.
-"""
+"""What flows between the steps. Bodies go straight from the source slot to the sink slot; only ids cross between processes."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -33,7 +30,6 @@ class Raw(NamedTuple):
 
     slot: int
     connector: str
-    seq: int
     records: tuple[Records | Framed, ...]
     rewinds: int = 0
 
@@ -43,46 +39,64 @@ class Chunk(NamedTuple):
 
     Attributes:
         emitted: what the source told the gate.
-        shards: how many verdicts belong to it.
         trace: trace id and span id of its span, when traces are on.
     """
 
     slot: int
     connector: str
-    seq: int
     emitted: int
     messages: Messages
     arrival: float
     origin: Origin
-    shards: int
     trace: tuple[int, int] | None
 
 
 class Ids(NamedTuple):
-    """The ids of a chunk that belong to one shard.
+    """The ids of a load that belong to one shard.
 
     Attributes:
-        positions: uint32[n] as bytes, positions within the chunk.
+        slot: the load's.
+        number: the load's.
+        shard: whose they are.
         ids: uint64[n] as bytes.
     """
 
     slot: int
-    connector: str
-    seq: int
-    positions: bytes
+    number: int
+    shard: int
     ids: bytes
 
 
-class Verdict(NamedTuple):
-    """What a shard says of its part of a chunk.
+class Load(NamedTuple):
+    """The chunks that a process decoded in one turn, of any of its slots: a shard is asked once for all of them. It stays in its process.
 
     Attributes:
-        drop: uint32[m] as bytes, positions within the chunk that are duplicates.
+        slot: the sink slot that takes it in, for all.
+        number: counts the loads of a process from 0.
+        chunks: in the order in which they were read.
+        order: uint32[n], places in the row of the ids of all chunks, by shard.
+        starts: int64[17], where each shard begins in `order`.
+        parts: the ids, by shard; as many verdicts will come back.
     """
 
     slot: int
-    connector: str
-    seq: int
+    number: int
+    chunks: tuple[Chunk, ...]
+    order: NDArray[np.uint32]
+    starts: NDArray[np.int64]
+    parts: tuple[Ids, ...]
+
+
+class Verdict(NamedTuple):
+    """What a shard says of its part of a load.
+
+    Attributes:
+        drop: uint32[m] as bytes, places within the part that hold duplicates.
+    """
+
+    slot: int
+    number: int
+    shard: int
     drop: bytes
 
 
@@ -118,7 +132,7 @@ class Row(NamedTuple):
 
 
 Read = Tick | Raw
-Decoded = Tick | Chunk
+Decoded = Tick | Load
 
 
 class Complete(NamedTuple):
@@ -133,7 +147,7 @@ class Complete(NamedTuple):
 
 AtShard = Tick | Ids | Row | Complete
 FromShard = Verdict | Learned | Forgotten
-AtSink = Tick | Chunk | Verdict
+AtSink = Tick | Load | Verdict
 
 
 def emitted(records: Iterable[Records | Framed]) -> int:

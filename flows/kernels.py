@@ -26,10 +26,10 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @compiled
-def by_shard(ids: NDArray[np.uint64], order: NDArray[np.uint32], starts: NDArray[np.int64]) -> None:
-    """Sort positions by shard (the id's top four bits), keeping their order within a shard.
+def by_shard(ids: NDArray[np.uint64], order: NDArray[np.uint32], ordered: NDArray[np.uint64], starts: NDArray[np.int64]) -> None:
+    """Sort ids by shard (their top four bits), keeping their order within a shard.
 
-    Shapes: `ids` [n], `order` [n] receives positions, `starts` [17] receives where each shard begins in `order`.
+    Shapes: `ids` [n], `order` [n] receives their positions, `ordered` [n] themselves, `starts` [17] where each shard begins.
     """
     starts[:] = 0
     for i in range(len(ids)):
@@ -40,6 +40,7 @@ def by_shard(ids: NDArray[np.uint64], order: NDArray[np.uint32], starts: NDArray
     for i in range(len(ids)):
         shard = int(ids[i] >> np.uint64(60))
         order[cursor[shard]] = i
+        ordered[cursor[shard]] = ids[i]
         cursor[shard] += 1
 
 

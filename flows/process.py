@@ -34,6 +34,7 @@ from currents_segment.flows.telemetry.metrics import Requests
 from currents_segment.sinks.dead_letters import DeadLetters
 from currents_segment.sinks.keeper import Keeper
 from currents_segment.sinks.segment.lane import Batch
+from currents_segment.sinks.segment.loads import Loads
 from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.sink import SegmentSink
 from currents_segment.sinks.segment.slot import SinkSlot, State
@@ -66,6 +67,7 @@ class Process:
         self._addresses = addresses
         self._clock = clock(environ)
         self._gate = Gate()
+        self._loads = Loads()
         self._requests = Requests()
         self._tracing = tracing.setup(environ, service_version=version("currents-segment"), process_id=place.process)
         self._window = Window(config.dedup.window, config.dedup.max_ids)
@@ -203,7 +205,7 @@ class Process:
         return self.board.logs
 
     def _slot(self, number: int, state: State | None) -> SinkSlot:
-        slot = SinkSlot(number, state, gate=self._gate, sender=self._sender, keeper=self._keeper)
+        slot = SinkSlot(number, state, gate=self._gate, sender=self._sender, keeper=self._keeper, loads=self._loads)
         self.board.slots.append(slot)
         self.stop.running = True
         return slot

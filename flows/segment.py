@@ -64,7 +64,7 @@ def build(parts: Parts) -> Dataflow:
     flow = Dataflow("currents_segment")
 
     read = op.input("read", flow, parts.source)
-    decoded = op.flat_map_batch("decode", read, partial(steps.decode, decoders=parts.decoders, trace=parts.trace))
+    decoded = op.flat_map_batch("decode", read, steps.Decode(parts.decoders, parts.trace))
 
     shard = partial(dedup.ShardLogic, window=parts.window, clock=parts.clock, watch=parts.watch)
     answers = deduplicated(flow, decoded, shard, place=parts.place, files=parts.files)

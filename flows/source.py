@@ -84,7 +84,6 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         self._positions: dict[Key, Any] = dict(state["positions"])
         self._rewinds: dict[str, tuple[int, float]] = state["rewinds"]
         logs.register(slot, self._positions)
-        self._seq: dict[str, int] = {}
         self._tick = 0
         self._turn = slot  # each slot begins with another connector, so that none waits for all others
         self._epoch_begins, self._idle, self._ending = True, False, False
@@ -123,11 +122,9 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
             unit = units[self._turn % len(units)]
             self._turn += 1
             if self._gate.opened(self._slot, unit.connector) and (records := log.read(unit)) is not None:
-                seq = self._seq.get(unit.connector, 0)
-                self._seq[unit.connector] = seq + 1
                 self._gate.emitted(self._slot, unit.connector, emitted(records))
                 rewinds, _ = self._rewinds.get(unit.connector, (0, 0.0))
-                return [Raw(self._slot, unit.connector, seq, records, rewinds)]
+                return [Raw(self._slot, unit.connector, records, rewinds)]
         return []
 
     def _end(self) -> list[Read]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, joined
-from currents_segment.flows.dedup import shards_of
-from currents_segment.flows.items import AtSink, Chunk, Decoded, FromShard, Read, Tick, Verdict, emitted
+from currents_segment.flows.dedup import gathered
+from currents_segment.flows.items import AtSink, Chunk, Decoded, FromShard, Raw, Read, Tick, Verdict, emitted
 from currents_segment.flows.slots import NAMES
 
 
@@ -26,20 +27,37 @@ Trace = Callable[[str, Origin, float, Messages, float, float], tuple[int, int] |
 """Makes a chunk's span: connector, origin, arrival, messages, started, ended (s since the epoch); returns trace id and span id."""
 
 
-def decode(items: Iterable[Read], decoders: Mapping[str, Decoder], trace: Trace | None) -> Iterator[Decoded]:
-    """Records become messages; ticks pass."""
-    for item in items:
-        if isinstance(item, Tick):
-            yield item
-            continue
-        first = item.records[0]
+class Decode:
+    """Records become messages: what the slots of a process read in one turn becomes one load. Ticks pass, ahead of it.
+
+    Args:
+        decoders: by connector.
+        trace: None when traces are off.
+    """
+
+    def __init__(self, decoders: Mapping[str, Decoder], trace: Trace | None) -> None:
+        self._decoders, self._trace = decoders, trace
+        self._numbers = count()
+
+    def __call__(self, items: Iterable[Read]) -> Iterator[Decoded]:
+        """Bytewax hands over together what its sources gave in one turn."""
+        raws: list[Raw] = []
+        for item in items:
+            if isinstance(item, Tick):
+                yield item
+            else:
+                raws.append(item)
+        if raws:
+            yield gathered(next(self._numbers), tuple(map(self._chunk, raws)))
+
+    def _chunk(self, raw: Raw) -> Chunk:
+        first, decoder, trace = raw.records[0], self._decoders[raw.connector], self._trace
         started = time.time() if trace else 0.0
-        messages = joined([decoders[item.connector].decode(records) for records in item.records])
-        if item.rewinds:
-            messages = replace(messages, ids=anew(messages.ids, item.rewinds))
-        span = trace(item.connector, first.origin, first.arrival, messages, started, time.time()) if trace else None
-        chunk = Chunk(item.slot, item.connector, item.seq, emitted(item.records), messages, first.arrival, first.origin, 0, span)
-        yield chunk._replace(shards=shards_of(chunk))
+        messages = joined([decoder.decode(records) for records in raw.records])
+        if raw.rewinds:
+            messages = replace(messages, ids=anew(messages.ids, raw.rewinds))
+        span = trace(raw.connector, first.origin, first.arrival, messages, started, time.time()) if trace else None
+        return Chunk(raw.slot, raw.connector, emitted(raw.records), messages, first.arrival, first.origin, span)
 
 
 def anew(ids: NDArray[np.uint64], rewinds: int) -> NDArray[np.uint64]:
@@ -54,13 +72,13 @@ def anew(ids: NDArray[np.uint64], rewinds: int) -> NDArray[np.uint64]:
 
 
 def to_sink(items: Iterable[Decoded]) -> Iterator[tuple[str, AtSink]]:
-    """Chunks and ticks go straight to the sink slot of their source slot: the same process."""
+    """Loads and ticks go straight to a sink slot of the same process."""
     for item in items:
         yield NAMES[item.slot], item
 
 
 def verdicts(items: Iterable[tuple[str, FromShard]]) -> Iterator[tuple[str, AtSink]]:
-    """A shard's verdicts go back to the sink slot that has the chunk."""
+    """A shard's verdicts go back to the sink slot that has the load."""
     for _, item in items:
         if isinstance(item, Verdict):
             yield NAMES[item.slot], item

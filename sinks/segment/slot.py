@@ -8,33 +8,22 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import structlog
 
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.gate import Gate
-from currents_segment.flows.items import AtSink, Chunk, Tick, Verdict
+from currents_segment.flows.items import AtSink, Chunk, Tick
 from currents_segment.flows.ledger import Account
 from currents_segment.sinks.keeper import Keeper
 from currents_segment.sinks.segment.backoff import Health
 from currents_segment.sinks.segment.batch import Piece, drop
 from currents_segment.sinks.segment.dead import Dead
 from currents_segment.sinks.segment.lane import Lane
+from currents_segment.sinks.segment.loads import Keep, Loads
 from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.state import NOTHING, VERSION, State, migrated
 
 __all__ = ["SinkSlot", "State"]
-
-
-class _Partial:
-    """A chunk that waits for its verdicts, or verdicts that wait for their chunk."""
-
-    __slots__ = ("chunk", "drops", "verdicts")
-
-    def __init__(self) -> None:
-        self.chunk: Chunk | None = None
-        self.verdicts = 0
-        self.drops: list[bytes] = []
 
 
 class SinkSlot:
@@ -46,7 +35,7 @@ class SinkSlot:
         dead: decided, not yet known to be written; the oldest first.
     """
 
-    def __init__(self, number: int, state: State | None, *, gate: Gate, sender: Sender, keeper: Keeper) -> None:
+    def __init__(self, number: int, state: State | None, *, gate: Gate, sender: Sender, keeper: Keeper, loads: Loads) -> None:
         state = NOTHING if state is None else migrated(state)
         self.number = number
         self.accounts = {name: Account.restore(counts) for name, counts in state["ledger"].items()}
@@ -55,13 +44,12 @@ class SinkSlot:
         self._committed = len(self.dead)  # the state is committed, so these may be written
         self._burying = 0
         self._kept: dict[Piece | Dead, tuple[Any, ...]] = {}  # as of the last snapshot: while nothing moves, nothing is packed again
-        self._partial: dict[tuple[str, int], _Partial] = {}
-        self._next_seq: dict[str, int] = {}
-        self._gate, self._sender, self._keeper = gate, sender, keeper
+        self._gate, self._sender, self._keeper, self._loads = gate, sender, keeper, loads
         with sender.lock:
             self._parked = self._attach(state)
             sender.slots[number] = self
         sender.wake(sender.drivers)
+        loads.slots[number] = self
 
     def _attach(self, state: State) -> dict[str, Any]:
         """Put what was held back into lanes; what belongs to a connector that is not configured now is kept as it is."""
@@ -94,45 +82,21 @@ class SinkSlot:
             if thread.bug is not None:
                 raise RuntimeError(f"the {thread.name} thread died") from thread.bug
         self._bury_committed()
-        touched: set[str] = set()
         for item in items:
             if isinstance(item, Tick):
                 self._gate.echo(self.number, item.number)
-                continue
-            touched.add(item.connector)
-            partial = self._partial.setdefault((item.connector, item.seq), _Partial())
-            if isinstance(item, Chunk):
-                partial.chunk = item
             else:
-                self._verdict(partial, item)
-        for connector in touched:
-            self._release(connector)
-        if touched:
+                self._loads.add(item)
+        if touched := self._loads.release():
             self._sender.wake(touched)
 
-    @staticmethod
-    def _verdict(partial: _Partial, verdict: Verdict) -> None:
-        partial.verdicts += 1
-        if verdict.drop:
-            partial.drops.append(verdict.drop)
-
-    def _release(self, connector: str) -> None:
-        """Let chunks that are whole go to their lane, in the order in which they were read."""
-        seq = self._next_seq.get(connector, 0)
-        while (partial := self._partial.get((connector, seq))) and partial.chunk and partial.verdicts == partial.chunk.shards:
-            del self._partial[connector, seq]
-            self._take(partial.chunk, partial.drops)
-            seq += 1
-        self._next_seq[connector] = seq
-
-    def _take(self, chunk: Chunk, drops: list[bytes]) -> None:
+    def take(self, chunk: Chunk, keep: Keep | None) -> None:
+        """A chunk of this slot is whole, and these of its messages are no duplicates; None: all."""
         messages, name = chunk.messages, chunk.connector
         piece = Piece(messages.bodies, messages.ends, chunk.arrival, None, chunk.origin, chunk.trace)
-        duplicates = 0
-        if drops:
-            positions = np.frombuffer(b"".join(drops), np.uint32)
-            duplicates = len(positions)
-            piece = drop(piece, positions)
+        if keep is not None:
+            piece = drop(piece, ~keep)
+        duplicates = len(messages.ends) - piece.count
         now = self._sender.clock.wall()
         letters = [Dead(name, letter.outcome, letter, None, "", 0, now) for letter in messages.letters]
         with self._sender.lock:
@@ -200,10 +164,10 @@ class SinkSlot:
         """The slot's state, a consistent cut; called at the end of every epoch, since every epoch has a tick.
 
         Raises:
-            RuntimeError: a chunk is split over an epoch boundary: a bug, since both ways to here end within one epoch.
+            RuntimeError: a load is split over an epoch boundary: a bug, since both ways to here end within one epoch.
         """
-        if self._partial:
-            raise RuntimeError(f"slot {self.number}: {len(self._partial)} chunks are split over an epoch boundary")
+        if self._loads:
+            raise RuntimeError(f"slot {self.number}: {len(self._loads)} loads are split over an epoch boundary")
         with self._sender.lock:
             self._committed = len(self.dead)  # durable once this epoch commits, so at the next `accept`
             drivers = self._sender.drivers.items()

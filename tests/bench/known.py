@@ -29,7 +29,7 @@ from tests.system.rig import CLI, command
 
 from currents_segment.codecs.chunk import Messages, Origin
 from currents_segment.flows import dedup, recovery, segment
-from currents_segment.flows.items import Chunk, Tick
+from currents_segment.flows.items import Chunk, Load, Tick
 from currents_segment.flows.known import SHARDS, Known, Window
 from currents_segment.flows.known_files import Files
 from currents_segment.flows.slots import SLOTS, Place
@@ -62,16 +62,16 @@ def tables(total: int) -> str:
     return f"{memory:5.1f} {spent / count * 1e9:7.0f} {worst * 1e3:9.2f} {forget * 1e6:9.0f} {snapshot:10,}"
 
 
-class Feed(StatefulSourcePartition[Tick | Chunk, None]):
+class Feed(StatefulSourcePartition[Tick | Load, None]):
     """Random ids in chunks, after a tick."""
 
     def __init__(self, slot: int, total: int) -> None:
         self._slot, self._left, self._random, self._epoch, self._tick = slot, total, np.random.default_rng(slot), True, 0
 
-    def next_batch(self) -> list[Tick | Chunk]:
+    def next_batch(self) -> list[Tick | Load]:
         if not self._left:
             raise StopIteration
-        items: list[Tick | Chunk] = []
+        items: list[Tick | Load] = []
         if self._epoch:
             self._epoch, self._tick = False, self._tick + 1
             items.append(Tick(self._slot, self._tick))
@@ -79,13 +79,13 @@ class Feed(StatefulSourcePartition[Tick | Chunk, None]):
         self._left -= count
         ids = self._random.integers(0, 1 << 64, count, np.uint64)
         messages = Messages(b"", np.zeros(count, np.int64), ids, count, {}, ())
-        return [*items, Chunk(self._slot, "shop", 0, count, messages, 0.0, Origin("log", "object"), SHARDS, None)]
+        return [*items, dedup.gathered(0, (Chunk(self._slot, "shop", count, messages, 0.0, Origin("log", "object"), None),))]
 
     def snapshot(self) -> None:
         self._epoch = True
 
 
-class Feeds(FixedPartitionedSource[Tick | Chunk, None]):
+class Feeds(FixedPartitionedSource[Tick | Load, None]):
     """A slot each."""
 
     def __init__(self, total: int) -> None:

@@ -13,23 +13,21 @@ from currents_segment.flows.known import Window
 WINDOW = Window(length=60.0, max_ids=1 << 20)
 
 
-def chunk(ids, slot=5, seq=0):
-    ids = np.array(ids, np.uint64)
-    messages = Messages(b"", np.zeros(len(ids), np.int64), ids, len(ids), {}, ())
-    chunk = Chunk(slot, "a", seq, len(ids), messages, 0.0, Origin("log", "object"), 0, None)
-    return chunk._replace(shards=dedup.shards_of(chunk))
+def chunk(ids, slot=5):
+    messages = Messages(b"", np.zeros(len(ids), np.int64), np.array(ids, np.uint64), len(ids), {}, ())
+    return Chunk(slot, "a", len(ids), messages, 0.0, Origin("log", "object"), None)
 
 
-def part(*ids, slot=5, seq=0):
-    return Ids(slot, "a", seq, np.arange(len(ids), dtype=np.uint32).tobytes(), np.array(ids, np.uint64).tobytes())
+def part(*ids, slot=5, number=0):
+    return Ids(slot, number, 0, np.array(ids, np.uint64).tobytes())
 
 
 def shard(state=None, now=1e9, window=WINDOW):
     return dedup.ShardLogic(state, window=window, clock=lambda: now, watch=lambda known: None)
 
 
-def verdict(*drop, slot=5, seq=0):
-    return Verdict(slot, "a", seq, np.array(drop, np.uint32).tobytes())
+def verdict(*drop, slot=5, number=0):
+    return Verdict(slot, number, 0, np.array(drop, np.uint32).tobytes())
 
 
 def verdicts(answers):
@@ -40,18 +38,19 @@ def row(time_slot, *ids):
     return Row(time_slot, np.array(ids, np.uint64))
 
 
-@given(st.lists(st.integers(1, 2**64 - 1), max_size=200))
-def test_every_id_goes_to_exactly_one_shard_with_its_position(ids):
-    """As many parts leave as the chunk says that verdicts will come back."""
-    one = chunk(ids)
-    parts = list(dedup.by_shard([one]))
-    assert one.shards == len(parts)
+@given(st.lists(st.lists(st.integers(1, 2**64 - 1), max_size=100), min_size=1, max_size=4))
+def test_every_id_of_a_load_goes_to_exactly_one_shard_which_is_asked_once(ids):
+    """And the load knows the place of each, over all its chunks."""
+    load = dedup.gathered(7, tuple(chunk(each) for each in ids))
+    parts = list(dedup.by_shard([load]))
+    assert len(parts) == len({key for key, _ in parts})
     back = {}
     for key, item in parts:
-        for position, id_ in zip(np.frombuffer(item.positions, np.uint32), np.frombuffer(item.ids, np.uint64), strict=True):
-            assert int(key) == int(id_) >> 60
-            back[int(position)] = int(id_)
-    assert dict(enumerate(ids)) == back
+        places = load.order[load.starts[item.shard] : load.starts[item.shard + 1]]
+        for place, id_ in zip(places.tolist(), np.frombuffer(item.ids, np.uint64).tolist(), strict=True):
+            assert int(key) == item.shard == id_ >> 60
+            back[place] = id_
+    assert dict(enumerate(id_ for each in ids for id_ in each)) == back
 
 
 def test_a_tick_wakes_the_shard_of_its_slots_number():
@@ -61,9 +60,9 @@ def test_a_tick_wakes_the_shard_of_its_slots_number():
 
 def test_a_shard_answers_every_part_once_with_the_positions_to_drop():
     """A second copy is dropped wherever it comes from."""
-    answers, discard = shard().on_batch([part(11, 12, 11, slot=3), part(12, 13, slot=4, seq=8)])
+    answers, discard = shard().on_batch([part(11, 12, 11, slot=3), part(12, 13, slot=4, number=8)])
     assert not discard
-    assert [verdict(2, slot=3), verdict(0, slot=4, seq=8)] == verdicts(answers)
+    assert [verdict(2, slot=3), verdict(0, slot=4, number=8)] == verdicts(answers)
 
 
 def test_what_a_shard_learns_goes_to_its_files_by_position_and_what_it_knew_does_not():

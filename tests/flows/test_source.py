@@ -71,7 +71,7 @@ def test_a_tick_is_the_first_item_of_every_epoch(gate):
     """Also in an epoch in which nothing is read: it wakes the sink slot and the shard."""
     slot, log = build(gate)
     log.ready[mine("a")].append(records())
-    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, (records(),))] == slot.next_batch()
+    assert [Tick(SLOT, 1), Raw(SLOT, "a", (records(),))] == slot.next_batch()
     assert [] == slot.next_batch()
     slot.snapshot()
     assert [Tick(SLOT, 2)] == slot.next_batch()
@@ -83,7 +83,7 @@ def test_a_closed_gate_stops_reading_for_its_connector_and_for_no_other(gate):
     gate.emitted(SLOT, "a", 100)
     log.ready[mine("a")].append(records())
     log.ready[mine("b")].append(records())
-    assert [Tick(SLOT, 1), Raw(SLOT, "b", 0, (records(),))] == slot.next_batch()
+    assert [Tick(SLOT, 1), Raw(SLOT, "b", (records(),))] == slot.next_batch()
     assert 1 == len(log.ready[mine("a")])
 
 
@@ -103,7 +103,7 @@ def test_a_unit_that_comes_up_later_is_read_and_kept(gate):
     new = next(unit for unit in (Unit("a", "log", partition) for partition in range(16, 32)) if unit.slot == SLOT)
     log.known.append(new)
     log.ready[new].append(records())
-    assert [Raw(SLOT, "a", 0, (records(),))] == slot.next_batch()
+    assert [Raw(SLOT, "a", (records(),))] == slot.next_batch()
     assert 1 == slot.snapshot()["positions"]["a", "log", new.partition]
 
 
@@ -209,7 +209,7 @@ def test_a_state_of_version_1_goes_on_as_one_that_was_never_set_back(gate):
     here = ("a", "log", mine("a").partition)
     slot, log = build(gate, {"version": 1, "positions": {here: 5}})
     log.ready[mine("a")].append(records())
-    assert [Tick(SLOT, 1), Raw(SLOT, "a", 0, (records(),), rewinds=0)] == slot.next_batch()
+    assert [Tick(SLOT, 1), Raw(SLOT, "a", (records(),), rewinds=0)] == slot.next_batch()
     assert {"version": 2, "rewinds": {}} | {"positions": slot.snapshot()["positions"]} == slot.snapshot()
     assert 6 == slot.snapshot()["positions"][here]
 

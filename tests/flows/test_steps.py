@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
-from currents_segment.flows.steps import anew
+from currents_segment.codecs.chunk import Messages, Origin, Records
+from currents_segment.flows.items import Raw, Tick
+from currents_segment.flows.steps import Decode, anew
 
 IDS = st.sets(st.integers(1, 2**64 - 1), min_size=1)
 
@@ -25,3 +27,26 @@ def test_each_rewind_forgets_all_others(ids, one, other):
     assert (anew(before, one) == anew(before, one)).all()
     assert not (anew(before, one) == before).any()
     assert (one == other) == bool((anew(before, one) == anew(before, other)).all())
+
+
+class Echo:
+    """A decoder whose messages are as many as the records."""
+
+    def decode(self, records):
+        return Messages(b"", np.zeros(records.count, np.int64), np.arange(1, records.count + 1, dtype=np.uint64), records.count, {}, ())
+
+
+def raw(slot, count, connector="a"):
+    return Raw(slot, connector, (Records("{}", "", b"", count, 0.0, Origin("log", "object")),))
+
+
+def test_what_the_slots_read_in_one_turn_becomes_one_load():
+    """So a shard is asked once for all of them; ticks go ahead, and a turn that read nothing makes none. Loads are numbered without a gap."""
+    decode = Decode({"a": Echo(), "b": Echo()}, None)
+    first = list(decode([Tick(3, 1), raw(3, 2), Tick(4, 1), raw(4, 5, "b")]))
+    assert [Tick(3, 1), Tick(4, 1)] == first[:-1]
+    assert [Tick(3, 2)] == list(decode([Tick(3, 2)]))
+    (second,) = decode([raw(4, 0)])
+    assert [(3, 0), (4, 1)] == [(load.slot, load.number) for load in (first[-1], second)]
+    assert [(3, "a", 2), (4, "b", 5)] == [(chunk.slot, chunk.connector, chunk.messages.received) for chunk in first[-1].chunks]
+    assert () == second.parts

@@ -53,7 +53,7 @@ def test_a_429_makes_the_whole_connector_wait_as_long_as_it_asks_and_uses_up_no_
         one.double.script({"do": "status", "status": 429, "retry_after": 120, "retry_after_form": "date", "count": 1})
         one.epoch(chunk("a"))
         until(lambda: one.driver.health.wait_until > one.now + 100)
-        one.epoch(chunk("b", seq=1))
+        one.epoch(chunk("b"))
         one.now += 100
         assert [] == one.delivered()
         one.now += 60
@@ -131,7 +131,7 @@ def test_events_expire_when_their_connector_has_failed_for_the_whole_time_since_
         failing(one)
         since = one.driver.health.failing_since
         assert start <= since <= one.now
-        one.epoch(chunk("later", seq=1, arrival=start + 10 * HOURS))
+        one.epoch(chunk("later", arrival=start + 10 * HOURS))
         one.now = start + 48 * HOURS - 60
         assert 0 < one.driver.time_to_loss(one.now, None) <= 61
         assert {} == one.counts
@@ -216,7 +216,7 @@ def test_a_batch_that_fails_alone_has_a_clock_of_its_own_and_holds_nobody_up(tmp
         one.epoch(chunk("poison", arrival=one.now - 100 * HOURS))
         until(lambda: one.driver.results["503"])
         first = one.now
-        one.epoch(chunk("a", seq=1))
+        one.epoch(chunk("a"))
         until(lambda: one.counts == {"delivered": 1})
         one.now = first + 47 * HOURS
         until(lambda: one.driver.results["503"] >= 2)

@@ -6,30 +6,19 @@ from tests.sinks.segment.world import SLOT, chunk, until, verdict, world
 from currents_segment.codecs.outcome import Outcome
 
 
-def test_a_chunk_is_delivered_when_its_bodies_and_all_its_verdicts_are_there(tmp_path):
+def test_a_load_is_delivered_when_its_bodies_and_all_its_verdicts_are_there(tmp_path):
     """Duplicates are dropped and counted."""
     with world(tmp_path) as one:
-        one.accept(verdict(1), chunk("a", "b", "c", shards=2))
-        one.accept(verdict())
+        one.accept(verdict(1), one.load(chunk("a", "b", "c")))
         until(lambda: one.counts == {"delivered": 2, "duplicate": 1})
         assert ["a", "c"] == one.delivered()
         assert one.gate.idle(SLOT)
 
 
-def test_chunks_are_released_in_the_order_in_which_they_were_read(tmp_path):
-    """Whatever the order in which their verdicts come back."""
-    with world(tmp_path) as one:
-        one.accept(chunk("b", seq=1), chunk("a", seq=0, shards=1))
-        assert {} == one.counts
-        one.accept(verdict(seq=0))
-        until(lambda: one.counts == {"delivered": 2})
-        assert ["a", "b"] == one.delivered()
-
-
-def test_a_chunk_that_is_split_over_an_epoch_boundary_is_a_bug(tmp_path):
+def test_a_load_that_is_split_over_an_epoch_boundary_is_a_bug(tmp_path):
     """Its ids would be committed and its bodies lost."""
     with world(tmp_path) as one, pytest.raises(RuntimeError, match="split over an epoch boundary"):
-        one.epoch(chunk("a", shards=1))
+        one.epoch(one.load(chunk("a")))
 
 
 def test_what_is_un_acked_is_in_the_snapshot_and_is_sent_by_the_next_run(tmp_path):

@@ -10,11 +10,13 @@ from currents_segment.codecs.chunk import Letter, Messages, Origin
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
+from currents_segment.flows.dedup import gathered
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Chunk, Tick, Verdict
 from currents_segment.flows.simulate.segment import Double
 from currents_segment.sinks.dead_letters import DeadLetters, read
 from currents_segment.sinks.keeper import Keeper
+from currents_segment.sinks.segment.loads import Loads
 from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.slot import SinkSlot
 
@@ -31,7 +33,7 @@ def until(condition, patience=PATIENCE):
         threading.Event().wait(0.005)
 
 
-def chunk(*names, seq=0, connector="shop", arrival=0.0, shards=0, letters=(), received=None, tally=None):
+def chunk(*names, connector="shop", arrival=0.0, letters=(), received=None, tally=None, slot=SLOT):
     """A chunk of small messages; the letters are no_identity."""
     bodies = [
         b'{"type":"track","event":"Tried","messageId":"%s","userId":"u","timestamp":"2026-01-01T00:00:00.000Z"},' % name.encode()
@@ -47,12 +49,12 @@ def chunk(*names, seq=0, connector="shop", arrival=0.0, shards=0, letters=(), re
         counts,
         dead,
     )
-    return Chunk(SLOT, connector, seq, max(1, messages.received), messages, arrival, ORIGIN, shards, None)
+    return Chunk(slot, connector, max(1, messages.received), messages, arrival, ORIGIN, None)
 
 
-def verdict(*positions, seq=0, connector="shop"):
-    """What a shard says."""
-    return Verdict(SLOT, connector, seq, np.array(positions, np.uint32).tobytes())
+def verdict(*places, number=0):
+    """What shard 0 says, which all ids of these chunks belong to."""
+    return Verdict(SLOT, number, 0, np.array(places, np.uint32).tobytes())
 
 
 class World:
@@ -79,8 +81,8 @@ class World:
         self.sender = Sender({"shop": self.connector}, gate=self.gate, clock=self.clock, watch=self, stopping=lambda: self.stopping)
         self.keeper = Keeper(DeadLetters(str(folder / "dead-letters")), {"shop": "workspace"})
         self.requests, self.batches = [], []
-        self.tick = 0
-        self.slot = SinkSlot(SLOT, state, gate=self.gate, sender=self.sender, keeper=self.keeper)
+        self.tick, self.loads = 0, 0
+        self.slot = SinkSlot(SLOT, state, gate=self.gate, sender=self.sender, keeper=self.keeper, loads=Loads())
 
     @property
     def now(self):
@@ -116,11 +118,19 @@ class World:
         until(lambda: self.epoch() and self.gate.idle(SLOT))
 
     def accept(self, *items):
-        """As the source emits them and the dataflow brings them."""
-        for item in items:
-            if isinstance(item, Chunk):
-                self.gate.emitted(SLOT, item.connector, item.emitted)
-        self.slot.accept(items)
+        """As the dataflow brings them. A chunk stands for a load of its own with the verdicts that nothing in it is a duplicate."""
+        self.slot.accept([one for item in items for one in (self._judged(item) if isinstance(item, Chunk) else [item])])
+
+    def load(self, *chunks):
+        """The next load of the process, without its verdicts."""
+        for one in chunks:
+            self.gate.emitted(one.slot, one.connector, one.emitted)
+        self.loads += 1
+        return gathered(self.loads - 1, chunks)
+
+    def _judged(self, chunk):
+        load = self.load(chunk)
+        return [load, *(Verdict(part.slot, part.number, part.shard, b"") for part in load.parts)]
 
     def delivered(self):
         """messageIds that Segment would keep, in order."""
