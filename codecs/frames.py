@@ -130,6 +130,10 @@ class Framer:
         self._in_value: dict[bytes, Frame] = {}
         self._in_header: dict[bytes, Frame] = {}
 
+    def looks_for(self, kind: Framing) -> bool:
+        """Whether a value may be framed so."""
+        return self._bare is not None if kind is Framing.BARE else any(mark.kind is kind for mark in self._marks.values())
+
     def of(self, value: bytes, headers: Headers = None) -> Frame | Unframed:
         """The frame of a message's value; a message with Confluent's header has no other."""
         if headers and self._header:

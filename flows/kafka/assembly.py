@@ -1,27 +1,29 @@
-"""Messages of one partition as `Records`, one for each writer's schema: frames are told, schemas found, files taken apart. It never waits."""
+"""Messages of one partition as what flows: frames are told, schemas found, files taken apart. It never waits."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
+from numpy.typing import NDArray
 
 from currents_segment.codecs import container
-from currents_segment.codecs.chunk import RAW_KEPT, Damage, Origin, Records
-from currents_segment.codecs.frames import Frame, Framer, Framing, fingerprint
+from currents_segment.codecs.chunk import RAW_KEPT, Damage, Framed, Origin, Records
+from currents_segment.codecs.frame_kernel import ODD, frames
+from currents_segment.codecs.frames import HEADER, Frame, Framer, Framing, fingerprint
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Kafka
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.kafka.registry import Pending, SchemaRegistry, Unusable
+from currents_segment.flows.kafka.run import UNSAID, Run
 
 LIMIT: Final = 1000  # messages that flow together
 LIMIT_BYTES: Final = 1 << 20  # or these bytes of values: as many as the gate takes
 LIMIT_TIME: Final = 60.0  # or these seconds of arrivals: a chunk has one clock, and no event may expire more than a minute beside its own
 FILE_BYTES: Final = 16 << 20  # unpacked, of a message that is a file: its events are one chunk, and a megabyte of bombs would be gigabytes
 FILE_EVENTS: Final = 50_000  # or this many; a message of a megabyte has some thousands
-HEADER: Final = "header:"
+TYPE_HEADER: Final = "header:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +31,21 @@ class Assembled:
     """A chunk's worth of messages.
 
     Attributes:
-        records: of all of them; the order within is by schema.
+        records: of all of them, the oldest arrival first: all single datums as one, each file and each that cannot be read for itself.
         count: how many messages they are.
         why: what holds the message behind them: its schema is not known yet; or "".
     """
 
-    records: tuple[Records, ...]
+    records: tuple[Records | Framed, ...]
     count: int
     why: str
 
 
-@dataclass(slots=True)
-class _Group:
-    """Datums of one writer's schema and hint."""
-
-    arrival: float
-    values: list[bytes] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-
-
 class Assembler:
-    """Makes records of messages, for one connector and source.
+    """Makes what flows of messages, for one connector and source.
+
+    Attributes:
+        headers: names of the headers that it must see.
 
     Args:
         source: the source's name; with the topic it names the log.
@@ -63,7 +59,8 @@ class Assembler:
 
     def __init__(self, source: str, kafka: Kafka, registry: SchemaRegistry | None, clock: Callable[[], float]) -> None:
         self._source, self._registry, self._clock = source, registry, clock
-        self._type, self._types = kafka.type, kafka.types
+        self._by_topic, self._types = kafka.type == "topic", kafka.types
+        self._type = kafka.type.removeprefix(TYPE_HEADER) if kafka.type.startswith(TYPE_HEADER) else None
         self._bare = None if kafka.bare_schema is None else _read(source, kafka.bare_schema.read_text)
         try:
             self._framer = Framer(Framing(kafka.format), self._bare)
@@ -71,33 +68,32 @@ class Assembler:
             self._by_fingerprint = {fingerprint(text): text for text in texts}
         except ValueError as error:
             raise UserError(f"source {source!r}: {error}") from None
+        framing = [HEADER] if self._framer.looks_for(Framing.CONFLUENT) else []
+        self.headers = (*framing, self._type) if self._type else tuple(framing)
 
-    def assemble(self, messages: Sequence[Message], topic: str, partition: int) -> Assembled:
-        """Records of as many of the messages, which are of one partition and in order, as go together; none where the first is held."""
-        building = _Building(self, Origin(f"{self._source}/{topic}", str(partition)))
-        hint = self._types.get(topic, topic) if self._type == "topic" else ""
-        why = ""
-        for message in messages:
-            if not building.room(message):
-                break
-            if self._type.startswith(HEADER):
-                hint = self._said(message)
-            if why := building.add(message, hint):
-                break
-        return Assembled(building.records(), building.count, why)
+    def assemble(self, run: Run, topic: str, partition: int) -> Assembled:
+        """As many of the messages, which are of one partition, as go together; none where the first is held."""
+        came = arrivals(run, self._clock())
+        building = _Building(self, run.cut(0, together(came)), came, Origin(f"{self._source}/{topic}", str(partition)))
+        return building.assembled(self._types.get(topic, topic) if self._by_topic else "")
 
-    def frame(self, message: Message, value: bytes, at: Origin) -> tuple[Frame, str | Pending | Unusable] | Damage:
-        """The frame and schema of a value, "" where it holds its own; or the damage that it is."""
-        frame = self._framer.of(value, headers(message))
-        return (frame, self._schema(frame)) if isinstance(frame, Frame) else frame.damage(value, at)
+    def frames(self, run: Run) -> tuple[list[Frame], NDArray[np.uint16], NDArray[np.int64]]:
+        """As `frame_kernel.frames`; a message with a header that matters is left to `frame`."""
+        found, which, inner = frames(self._framer, run.data, run.begins, run.ends)
+        if run.headers:
+            which[np.isin(run.offsets, list(run.headers))] = ODD
+        return found, which, inner
 
-    def arrival(self, message: Message) -> float:
-        """When it came into the log, if the broker says so, else now; never later than now."""
-        kind, milliseconds = message.timestamp()
-        now = self._clock()
-        return min(milliseconds / 1000, now) if kind == TIMESTAMP_LOG_APPEND_TIME else now
+    def frame(self, run: Run, number: int, at: Origin) -> Frame | Damage:
+        """The frame of one message, or the damage that it is."""
+        value = run.value(number)
+        if value is None:
+            return Damage(Outcome.BAD_FRAME, "a message without a value (a tombstone)", 1, b"", 0, at)
+        frame = self._framer.of(value, run.headers.get(int(run.offsets[number])))
+        return frame if isinstance(frame, Frame) else frame.damage(value, at)
 
-    def _schema(self, frame: Frame) -> str | Pending | Unusable:
+    def schema(self, frame: Frame) -> str | Pending | Unusable:
+        """What a frame refers to; "" where the value holds its own."""
         match frame.ref:
             case None:
                 return "" if frame.kind is Framing.CONTAINER else self._bare or ""
@@ -110,117 +106,123 @@ class Assembler:
             case ref:
                 return self._registry.schema(ref)
 
-    def ask_ahead(self, messages: Sequence[Message]) -> None:
-        """All schemas that the messages need are asked for at once, so that they do not wait one behind the other. To be called when a message is first held."""
-        for message in messages:
-            value = message.value()
-            if value is not None and isinstance(frame := self._framer.of(value, headers(message)), Frame):
-                self._schema(frame)
+    def said(self, run: Run, number: int) -> str | None:
+        """The event type that a header names, if there is one."""
+        said = next((value for name, value in run.headers.get(int(run.offsets[number])) or () if name == self._type), None)
+        return None if said is None else said.decode("utf-8", "replace")
 
-    def _said(self, message: Message) -> str:
-        """The event type that a header names, or ""."""
-        name = self._type.removeprefix(HEADER)
-        said = next((value for key, value in headers(message) or () if key == name), None)
-        return (said or b"").decode("utf-8", "replace")
+    def ask_ahead(self, runs: Iterable[Run]) -> None:
+        """All schemas that the messages need are asked for at once, so that they do not wait one behind the other. To be called when a message is first held."""
+        for run in runs:
+            found, which, _ = self.frames(run)
+            odd = (self.frame(run, number, Origin("", "")) for number in np.flatnonzero(which == ODD).tolist())
+            for frame in (*found, *odd):
+                if isinstance(frame, Frame):
+                    self.schema(frame)
+
+    def arrival(self, run: Run) -> float:
+        """When the first message came into the log, if the broker says so, else now; never later than now."""
+        return float(arrivals(run, self._clock())[0])
 
 
 class _Building:
-    """Gathers the records of one chunk."""
+    """Gathers what one chunk is made of."""
 
-    def __init__(self, assembler: Assembler, place: Origin) -> None:
-        self.count = 0
-        self._assembler, self._place = assembler, place
-        self._size = 0
-        self._first: float | None = None
-        self._groups: dict[tuple[str, str], _Group] = {}
+    def __init__(self, assembler: Assembler, run: Run, came: NDArray[np.float64], place: Origin) -> None:
+        self._assembler, self._run, self._came, self._place = assembler, run, came, place
+        self._writers: dict[tuple[str, str], int] = {}
         self._others: list[Records] = []
+        self._held, self._why = run.count, ""
 
-    def room(self, message: Message) -> bool:
-        """Whether the message goes with those that are there."""
-        if self._first is None:
-            return True
-        return (
-            self.count < LIMIT and self._size + len(message) <= LIMIT_BYTES and self._assembler.arrival(message) - self._first <= LIMIT_TIME
-        )
+    def assembled(self, hint: str) -> Assembled:
+        """The common frames at once, all others one by one."""
+        found, which, inner = self._assembler.frames(self._run)
+        writers = [self._writer(self._assembler.schema(frame), hint, which == number) for number, frame in enumerate(found)]
+        which = np.array([*writers, ODD], np.uint16).take(which, mode="clip")
+        for number in np.flatnonzero(which == ODD).tolist():
+            if number >= self._held:
+                break
+            self._odd(number, hint, which, inner)
+        return Assembled(self._records(which, inner), self._held, self._why)
 
-    def add(self, message: Message, hint: str) -> str:
-        """The message is taken; or why it is held."""
-        value, offset, arrival = message.value(), _offset(message), self._assembler.arrival(message)
-        if value is None:
-            self._damaged(Damage(Outcome.BAD_FRAME, "a message without a value (a tombstone)", 1, b"", 0, self._at(offset)), hint, arrival)
-        else:
-            found = self._assembler.frame(message, value, self._at(offset))
-            if isinstance(found, Damage):
-                self._damaged(found, hint, arrival)
-            else:
-                frame, schema = found
-                if isinstance(schema, Pending):
-                    return schema.why
-                self._framed(frame, schema, value, offset=offset, hint=hint, arrival=arrival)
-        self.count += 1
-        self._size += len(message)
-        if self._first is None:
-            self._first = arrival
-        return ""
+    def _writer(self, schema: str | Pending | Unusable, hint: str, mine: NDArray[np.bool_]) -> int:
+        """The number of a writer; or `ODD` where each of its messages is looked at."""
+        if isinstance(schema, Pending):
+            self._hold(int(mine.argmax()), schema.why)
+        return self._number(schema, hint) if isinstance(schema, str) else ODD
 
-    def records(self) -> tuple[Records, ...]:
-        """What was gathered, the oldest arrival first."""
-        made = [
-            Records(
-                schema=schema,
-                hint=hint,
-                data=b"".join(group.values),
-                count=len(group.values),
-                arrival=group.arrival,
-                origin=self._at(group.offsets[0]),
-                ends=np.cumsum([len(value) for value in group.values], dtype=np.int64),
-                blocks=np.array(group.offsets, dtype=np.int64),
-            )
-            for (schema, hint), group in self._groups.items()
-        ]
-        return tuple(sorted([*made, *self._others], key=lambda records: records.arrival))
+    def _number(self, schema: str, hint: str) -> int:
+        return self._writers.setdefault((schema, hint), len(self._writers))
 
-    def _framed(self, frame: Frame, schema: str | Unusable, value: bytes, *, offset: int, hint: str, arrival: float) -> None:
-        if isinstance(schema, Unusable):
+    def _hold(self, number: int, why: str) -> None:
+        if number < self._held:
+            self._held, self._why = number, why
+
+    def _odd(self, number: int, hint: str, which: NDArray[np.uint16], inner: NDArray[np.int64]) -> None:
+        """One message whose frame is not a common one, or whose header says more, or which cannot be read."""
+        at = Origin(self._place.log, self._place.object, int(self._run.offsets[number]))
+        hint = self._assembler.said(self._run, number) or hint
+        frame = self._assembler.frame(self._run, number, at)
+        if isinstance(frame, Damage):
+            self._damaged(frame, number, hint)
+            return
+        schema, value = self._assembler.schema(frame), self._run.value(number) or b""
+        if isinstance(schema, Pending):
+            self._hold(number, schema.why)
+        elif isinstance(schema, Unusable):
             datum = value[frame.begin :]  # without its frame: with the schema at hand it can be read, and sent again
-            self._damaged(Damage(Outcome.UNKNOWN_SCHEMA, schema.detail, 1, datum[:RAW_KEPT], len(datum), self._at(offset)), hint, arrival)
+            self._damaged(Damage(Outcome.UNKNOWN_SCHEMA, schema.detail, 1, datum[:RAW_KEPT], len(datum), at), number, hint)
         elif frame.kind is Framing.CONTAINER:
-            key = f"{self._place.object}@{offset}"  # blocks and records are numbered within the file
-            files = container.records(io.BytesIO(value), log=self._place.log, key=key, hint=hint, arrival=arrival)
-            self._file((records for records, _ in files), value, offset=offset, hint=hint, arrival=arrival)
+            self._file(value, number, at, hint)
         else:
-            group = self._groups.get((schema, hint))
-            if group is None:
-                group = self._groups[schema, hint] = _Group(arrival)
-            group.values.append(value[frame.begin :])
-            group.offsets.append(offset)
+            which[number] = self._number(schema, hint)
+            inner[number] = int(self._run.begins[number]) + frame.begin
 
-    def _file(self, files: Iterator[Records], value: bytes, *, offset: int, hint: str, arrival: float) -> None:
+    def _file(self, value: bytes, number: int, at: Origin, hint: str) -> None:
         size = count = 0
-        for records in files:
+        key = f"{at.object}@{at.block}"  # blocks and records are numbered within the file
+        for records, _ in container.records(io.BytesIO(value), log=at.log, key=key, hint=hint, arrival=self._arrival(number)):
             size, count = size + len(records.data), count + max(1, records.count)
             if size > FILE_BYTES or count > FILE_EVENTS:
                 detail = f"the file in the message has more than {FILE_EVENTS:,} events or {FILE_BYTES:,} bytes; the rest is not read"
-                self._damaged(Damage(Outcome.BAD_FRAME, detail, 1, value[:RAW_KEPT], len(value), self._at(offset)), hint, arrival)
+                self._damaged(Damage(Outcome.BAD_FRAME, detail, 1, value[:RAW_KEPT], len(value), at), number, hint)
                 return
             self._others.append(records)
 
-    def _damaged(self, damage: Damage, hint: str, arrival: float) -> None:
-        self._others.append(Records("", hint, b"", 0, arrival, damage.origin, damage))
+    def _damaged(self, damage: Damage, number: int, hint: str) -> None:
+        self._others.append(Records("", hint, b"", 0, self._arrival(number), damage.origin, damage))
 
-    def _at(self, offset: int) -> Origin:
-        return Origin(self._place.log, self._place.object, offset)
+    def _arrival(self, number: int) -> float:
+        return float(self._came[number])
+
+    def _records(self, which: NDArray[np.uint16], inner: NDArray[np.int64]) -> tuple[Records | Framed, ...]:
+        """What was gathered, the oldest arrival first."""
+        mine = np.flatnonzero(which[: self._held] != ODD)
+        if not len(mine):
+            return tuple(sorted(self._others, key=lambda records: records.arrival))
+        ends, offsets = self._run.ends, self._run.offsets
+        framed = Framed(
+            writers=tuple(self._writers),
+            which=which[mine],
+            data=self._run.data[: int(ends[self._held - 1])],
+            begins=inner[mine],
+            ends=ends[mine],
+            offsets=offsets[mine],
+            arrival=self._arrival(int(mine[0])),
+            origin=Origin(self._place.log, self._place.object, int(offsets[mine[0]])),
+        )
+        return tuple(sorted([framed, *self._others], key=lambda records: records.arrival)) if self._others else (framed,)
 
 
-def headers(message: Message) -> list[tuple[str, bytes | None]] | None:
-    """The headers, as a consumer gets them."""
-    return message.headers()  # type: ignore[return-value]  # a producer may give them in other shapes
+def arrivals(run: Run, now: float) -> NDArray[np.float64]:
+    """When each message came into the log, s since the epoch: as the broker says, else now; never later than now."""
+    return np.where(run.times == UNSAID, now, np.minimum(run.times / 1000, now))
 
 
-def _offset(message: Message) -> int:
-    offset = message.offset()
-    assert offset is not None  # noqa: S101  # of a message that was consumed
-    return offset
+def together(came: NDArray[np.float64]) -> int:
+    """How many of the first messages came within a minute of the first."""
+    apart = np.abs(came - came[0]) > LIMIT_TIME
+    return int(apart.argmax()) if apart.any() else len(came)
 
 
 def _read(source: str, read: Callable[[str], str]) -> str:

@@ -4,8 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Message
+import numpy as np
 
+from currents_segment.flows.kafka.run import Run, joined
 from currents_segment.flows.slots import Unit
 
 AHEAD: Final = 2_000  # messages that lie ready before the partition is paused: one chunk to take, one to follow
@@ -27,7 +28,8 @@ class Lane:
         earliest: the first offset that the partition still had, as of the last look.
         latest: behind its last message, likewise.
         target: of a bounded run: where it ends.
-        ready: messages not yet taken.
+        ready: messages not yet taken, as they came.
+        count: how many they are.
         size: bytes of their values.
         end: an end of the partition that the client met, behind all in `ready`.
         assigned: the client reads it.
@@ -51,7 +53,8 @@ class Lane:
     earliest: int = 0
     latest: int = 0
     target: int | None = None
-    ready: deque[Message] = field(default_factory=deque)
+    ready: deque[Run] = field(default_factory=deque)
+    count: int = 0
     size: int = 0
     end: int = 0
     assigned: bool = False
@@ -63,12 +66,17 @@ class Lane:
     again: float = 0.0
     fault: str = ""
 
-    def add(self, message: Message, offset: int) -> None:
-        """A message came; one that came already, as after a pause, is not taken again."""
-        if offset >= self.received:
-            self.ready.append(message)
-            self.size += len(message)
-            self.received = offset + 1
+    def add(self, run: Run) -> None:
+        """Messages came; those that came already, as after a pause, are not taken again."""
+        before = np.maximum.accumulate(np.concatenate([[self.received - 1], run.offsets]))
+        new = run.offsets > before[:-1]
+        if not new.all():
+            run = run.keep(new)
+        if run.count:
+            self.ready.append(run)
+            self.count += run.count
+            self.size += len(run.data)
+            self.received = int(before[-1]) + 1
             self.behind, self.fault = None, ""
 
     def ended(self, offset: int) -> None:
@@ -77,12 +85,27 @@ class Lane:
         self.behind, self.fault = None, ""
         self.settle()
 
+    def head(self, count: int, size: int) -> Run:
+        """The first messages: so many and of so many bytes at the most, but one at the least."""
+        parts: list[Run] = []
+        for run in self.ready:
+            fits = min(count, int(np.searchsorted(run.ends, size, "right")))
+            parts.append(run.cut(0, max(fits, 0 if parts else 1)))
+            count, size = count - run.count, size - len(run.data)
+            if fits < run.count or not count:
+                break
+        return joined(parts)
+
     def take(self, count: int) -> None:
         """So many messages were taken."""
-        for _ in range(count):
-            message = self.ready.popleft()
-            self.size -= len(message)
-            self.next = (message.offset() or 0) + 1
+        while count:
+            run = self.ready.popleft()
+            part = min(count, run.count)
+            if part < run.count:
+                self.ready.appendleft(run.cut(part, run.count))
+            count, self.count = count - part, self.count - part
+            self.size -= int(run.ends[part - 1])
+            self.next = int(run.offsets[part - 1]) + 1
         self.settle()
 
     def settle(self) -> None:
@@ -98,11 +121,11 @@ class Lane:
 
     def full(self, size: int) -> bool:
         """Enough lies ready."""
-        return len(self.ready) >= AHEAD or self.size >= size
+        return self.count >= AHEAD or self.size >= size
 
     def low(self, size: int) -> bool:
         """Little lies ready."""
-        return 2 * len(self.ready) <= AHEAD and 2 * self.size <= size
+        return 2 * self.count <= AHEAD and 2 * self.size <= size
 
     @property
     def lag(self) -> int:

@@ -19,7 +19,7 @@ from currents_segment.flows import status
 from currents_segment.flows.bucket import Unread
 from currents_segment.flows.config import Connector, KafkaSource
 from currents_segment.flows.errors import FailedError
-from currents_segment.flows.kafka.assembly import Assembler
+from currents_segment.flows.kafka.assembly import LIMIT, LIMIT_BYTES, Assembler
 from currents_segment.flows.kafka.lane import Lane
 from currents_segment.flows.kafka.reader import Reader
 from currents_segment.flows.kafka.registry import SchemaRegistry
@@ -67,7 +67,14 @@ class KafkaLog:
         self._watch, self._registry, self._once = watch, registry, once
         self._clock, self._monotonic = clock, monotonic
         self._assembler = Assembler(source.name, source.kafka, registry, clock)
-        self._reader = Reader(source, connector.name, arrival=self._assembler.arrival, lost=watch.hurry, monotonic=monotonic)
+        self._reader = Reader(
+            source,
+            connector.name,
+            headers=self._assembler.headers,
+            arrival=self._assembler.arrival,
+            lost=watch.hurry,
+            monotonic=monotonic,
+        )
         self._kept = {slot: {key: value for key, value in each.items() if self._mine(key)} for slot, each in kept.items()}
         self._first: dict[str, int] | None = next((each[self._all] for each in self._kept.values() if self._all in each), None)
         self._units: dict[int, list[Unit]] = {slot: [] for slot in kept}
@@ -113,7 +120,7 @@ class KafkaLog:
                 return None
         if lane.held is not None and self._monotonic() < lane.again:
             return None
-        taken = self._assembler.assemble(lane.ready, lane.topic, lane.number)
+        taken = self._assembler.assemble(lane.head(LIMIT, LIMIT_BYTES), lane.topic, lane.number)
         self._hold(lane, taken.why)
         if not taken.count:
             return None

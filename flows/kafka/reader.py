@@ -4,19 +4,22 @@ It never waits: librdkafka's own threads fetch, and what they have lies ready.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Thread
 from typing import Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from currents_segment.flows.config import KafkaSource
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.kafka import faults, settings
 from currents_segment.flows.kafka.assembly import LIMIT
+from currents_segment.flows.kafka.client import Client
 from currents_segment.flows.kafka.cluster import Partition
+from currents_segment.flows.kafka.fetch import Fetched
 from currents_segment.flows.kafka.lane import Lane
+from currents_segment.flows.kafka.run import Run
 
 AHEAD_BYTES: Final = 16 << 20  # bytes of values that lie ready for a connector, over all partitions, when none is taken
 LEAST_BYTES: Final = 64 << 10  # for each partition, however many there are
@@ -34,7 +37,8 @@ class Reader:
     Args:
         source: where and what.
         connector: whose log it is; names the group that positions are published to.
-        arrival: when a message came into the log, s since the epoch.
+        headers: names of those that matter.
+        arrival: when the first message of a run came into the log, s since the epoch.
         lost: called when the client was told that an offset is gone.
     """
 
@@ -43,14 +47,16 @@ class Reader:
         source: KafkaSource,
         connector: str,
         *,
-        arrival: Callable[[Message], float],
+        headers: Sequence[str],
+        arrival: Callable[[Run], float],
         lost: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.said: tuple[float, str] = (float("-inf"), "")
-        self._source, self._connector, self._arrival, self._lost, self._monotonic = source, connector, arrival, lost, monotonic
+        self._source, self._connector, self._headers = source, connector, headers
+        self._arrival, self._lost, self._monotonic = arrival, lost, monotonic
         self._lanes: dict[Partition, Lane] = {}
-        self._consumer: Consumer | None = None
+        self._client: Client | None = None
         self._generation = -1
         self._quiet_until = float("-inf")
         self._published: dict[Partition, int] = {}
@@ -58,14 +64,14 @@ class Reader:
 
     def connect(self, generation: int) -> None:
         """There is a consumer, and it works: one is made where there is none, where who we are was changed, and where nothing comes any more."""
-        if self._consumer is not None and self._generation == generation and not self._stalled():
+        if self._client is not None and self._generation == generation and not self._stalled():
             return  # progress is watched: of a network that swallows everything there is no error
         self._end()
         self._generation = generation
         kafka = self._source.kafka
         try:
             made = settings.consumer(kafka, settings.group(kafka, self._connector))
-            self._consumer = Consumer({**made, "error_cb": self._heard, "on_commit": self._committed})
+            self._client = Client(made, most=LIMIT, headers=self._headers, heard=self._heard, committed=self._committed)
         except UserError as error:
             self.said = self._monotonic(), str(error)
         except KafkaException as fault:
@@ -75,51 +81,50 @@ class Reader:
 
     def assign(self, lanes: Iterable[Lane]) -> None:
         """Read these partitions, from behind what was received of each."""
-        if self._consumer is None or not (lanes := list(lanes)):
+        if self._client is None or not (lanes := list(lanes)):
             return
         for lane in lanes:
             self.unassign(lane)
             self._lanes[lane.topic, lane.number] = lane
             lane.assigned, lane.behind = True, None
-        self._consumer.incremental_assign([TopicPartition(lane.topic, lane.number, lane.received) for lane in lanes])
+        self._client.assign({(lane.topic, lane.number): lane.received for lane in lanes})
 
     def unassign(self, lane: Lane) -> None:
         """Read this partition no more."""
-        place = TopicPartition(lane.topic, lane.number)
-        if self._consumer is not None and place in self._consumer.assignment():
-            self._consumer.incremental_unassign([place])
+        if self._client is not None:
+            self._client.unassign((lane.topic, lane.number))
         lane.assigned = lane.paused = False
 
     def pump(self) -> None:
         """What the consumer has goes into the lanes; those that are full are paused."""
         now = self._monotonic()
-        if self._consumer is None or now < self._quiet_until:
+        if self._client is None or now < self._quiet_until:
             return
-        messages = self._consumer.consume(LIMIT, 0)
-        if not messages:
+        fetched = self._client.fetch()
+        if not fetched.runs and not fetched.news:
             self._quiet_until = now + QUIET
             return
-        for lane in self._sort(messages):
+        for lane in self._sort(fetched):
             if not lane.paused and lane.full(self._room):
-                self._consumer.pause([TopicPartition(lane.topic, lane.number)])
+                self._client.pause((lane.topic, lane.number))
                 lane.paused = True
 
     def taken(self, lane: Lane) -> None:
         """Messages of the lane were taken: when little is left, it is filled again."""
-        if lane.paused and lane.low(self._room) and self._consumer is not None:
-            self._consumer.resume([TopicPartition(lane.topic, lane.number)])
+        if lane.paused and lane.low(self._room) and self._client is not None:
+            self._client.resume((lane.topic, lane.number))
             lane.paused, lane.behind = False, None
 
     def publish(self, positions: Mapping[Partition, int]) -> None:
         """Positions go to the group, for lag tools: asked for and not waited for, since nothing rests on it."""
-        new = [TopicPartition(*place, offset) for place, offset in positions.items() if self._published.get(place) != offset]
-        if not new or self._consumer is None or self._source.kafka.group is None:
+        new = [(*place, offset) for place, offset in positions.items() if self._published.get(place) != offset]
+        if not new or self._client is None or self._source.kafka.group is None:
             return
         self._published |= positions
         try:
-            self._consumer.commit(offsets=new, asynchronous=True)
+            self._client.commit(new)
         except KafkaException as fault:
-            self._committed(fault.args[0], [])
+            self._committed(fault.args[0])
 
     def close(self) -> None:
         """Read no more; what was published goes out, if the cluster answers at once."""
@@ -127,8 +132,8 @@ class Reader:
 
     def _end(self) -> Thread:
         """The consumer is closed by a thread: librdkafka waits for commits under way, for as long as a broker is gone."""
-        thread = Thread(target=_close, args=(self._consumer,), name=f"kafka {self._connector} close", daemon=True)
-        self._consumer = None
+        thread = Thread(target=_close, args=(self._client,), name=f"kafka {self._connector} close", daemon=True)
+        self._client = None
         thread.start()
         return thread
 
@@ -137,29 +142,29 @@ class Reader:
         """Bytes that may lie ready for each partition."""
         return max(LEAST_BYTES, AHEAD_BYTES // max(1, len(self._lanes)))
 
-    def _sort(self, messages: Iterable[Message]) -> Iterable[Lane]:
-        """Each message into its lane; those that got some."""
-        touched: dict[int, Lane] = {}
-        for message in messages:
-            error, offset = message.error(), message.offset()
-            lane = self._lanes.get((message.topic(), message.partition()))  # type: ignore[arg-type]  # of the client's own news there is neither
+    def _sort(self, fetched: Fetched) -> list[Lane]:
+        """Messages into their lanes; those that got some. What is said of a partition stands behind its messages."""
+        touched = []
+        for topic, number, run in fetched.runs:
+            lane = self._lanes.get((topic, number))
+            if lane is not None and lane.assigned:
+                lane.add(run)
+                if lane.oldest is None and lane.ready:
+                    lane.oldest = self._arrival(lane.ready[0])
+                touched.append(lane)
+        for news in fetched.news:
+            lane = self._lanes.get((news.topic or "", news.partition))
             if lane is None or not lane.assigned:
-                if error is not None:
-                    self._heard(error)
-            elif error is not None:
-                self._erred(lane, error, offset)
-            elif offset is not None:
-                lane.add(message, offset)
-                if lane.oldest is None:
-                    lane.oldest = self._arrival(message)
-                touched[id(lane)] = lane
-        return touched.values()
+                self._heard(news.error)
+            else:
+                self._erred(lane, news.error, news.offset)
+        return touched
 
-    def _erred(self, lane: Lane, error: KafkaError, offset: int | None) -> None:
+    def _erred(self, lane: Lane, error: KafkaError, offset: int) -> None:
         """A partition's own news: its end, an offset that is gone, a fault."""
         match error.code():
             case KafkaError._PARTITION_EOF:
-                lane.ended(offset or 0)
+                lane.ended(offset)
             case KafkaError._AUTO_OFFSET_RESET:
                 lane.reset = self._monotonic()
                 self._lost()
@@ -172,9 +177,8 @@ class Reader:
         if error.code() in faults.TELLING or not said or at < self._monotonic() - STALL:
             self.said = self._monotonic(), faults.sentence(error)
 
-    def _committed(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+    def _committed(self, fault: KafkaError | None) -> None:
         """What became of a commit: one that failed is made again, with the others; one that we may not make is told of, once."""
-        fault = error or next((partition.error for partition in partitions if partition.error is not None), None)
         if fault is None:
             return
         self._published.clear()
@@ -195,6 +199,6 @@ class Reader:
         return bool(stalled)
 
 
-def _close(consumer: Consumer | None) -> None:
-    if consumer is not None:
-        consumer.close()
+def _close(client: Client | None) -> None:
+    if client is not None:
+        client.close()

@@ -1,12 +1,13 @@
 import json
 
 import pytest
-from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, Message
+from tests.flows.kafka.messages import run
 
+from currents_segment.codecs.frames import HEADER, fingerprint
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Kafka
 from currents_segment.flows.errors import UserError
-from currents_segment.flows.kafka.assembly import LIMIT, LIMIT_BYTES, Assembler
+from currents_segment.flows.kafka.assembly import Assembler
 from currents_segment.flows.kafka.registry import Pending, Unusable
 
 NOW = 1_769_860_800.0
@@ -16,8 +17,8 @@ SCHEMA = json.dumps({"type": "record", "name": "Event", "fields": [{"name": "id"
 class Schemas:
     """A registry whose answers are given."""
 
-    def __init__(self, **answers):
-        self.answers = {int(key.removeprefix("id")): answer for key, answer in answers.items()}
+    def __init__(self, answers=(), **by_id):
+        self.answers = {**dict(answers), **{int(key.removeprefix("id")): answer for key, answer in by_id.items()}}
         self.asked = []
 
     def schema(self, ref):
@@ -29,15 +30,11 @@ class Schemas:
 def assembler():
     """Makes assemblers of messages of source `s`."""
 
-    def make(schemas=None, **settings):
+    def make(registry=None, **settings):
         kafka = Kafka.model_validate({"bootstrap": "b:1", "topics": ["t"], **settings})
-        return Assembler("s", kafka, schemas, lambda: NOW)
+        return Assembler("s", kafka, Schemas(registry) if isinstance(registry, dict) else registry, lambda: NOW)
 
     return make
-
-
-def message(offset, value, at=NOW, kind=TIMESTAMP_LOG_APPEND_TIME, headers=None):
-    return Message("t", 3, offset, value=value, timestamp=(kind, round(at * 1000)), headers=headers or [])
 
 
 def framed(schema, datum=b"\x02a"):
@@ -45,27 +42,66 @@ def framed(schema, datum=b"\x02a"):
 
 
 def test_messages_of_several_schemas_go_together(assembler):
-    """One `Records` for each writer's schema; each message keeps its bounds and its offset."""
+    """In the order of the log, each with its writer, its bounds and its offset."""
     found = assembler(Schemas(id1="one", id2="two")).assemble(
-        [message(7, framed(1)), message(8, framed(2, b"\x04bc")), message(9, framed(1, b"\x04de"))], "t", 3
+        run((7, framed(1)), (8, framed(2, b"\x04bc")), (9, framed(1, b"\x04de"))), "t", 3
     )
-    assert (3, "") == (found.count, found.why)
-    assert [("one", [7, 9], [2, 5], b"\x02a\x04de"), ("two", [8], [3], b"\x04bc")] == [
-        (each.schema, each.blocks.tolist(), each.ends.tolist(), each.data) for each in found.records
-    ]
-    assert [("s/t", "3", 7), ("s/t", "3", 8)] == [(each.origin.log, each.origin.object, each.origin.block) for each in found.records]
+    assert (3, "", 1) == (found.count, found.why, len(found.records))
+    (only,) = found.records
+    assert ((("one", ""), ("two", "")), [0, 1, 0], [7, 8, 9]) == (only.writers, only.which.tolist(), only.offsets.tolist())
+    assert [b"\x02a", b"\x04bc", b"\x04de"] == [only.data[begin:end] for begin, end in zip(only.begins, only.ends, strict=True)]
+    assert ("s/t", "3", 7) == (only.origin.log, only.origin.object, only.origin.block)
+
+
+def test_whatever_its_frame_a_datum_keeps_its_place(assembler, tmp_path):
+    """A GUID in front, an id in the header, a single object, a bare datum: all go with the others, and only what is no datum stands beside them."""
+    files = {name: tmp_path / f"{name}.avsc" for name in ("single", "bare")}
+    for file in files.values():
+        file.write_text(SCHEMA)
+    maker = assembler(
+        {"9e2b4a6c-2c1b-4f0a-8a53-1d5f6f0d7a11": "by guid", 1: "one", 2: "two"},
+        schemas=[str(files["single"])],
+        bare_schema=str(files["bare"]),
+    )
+    guid = b"\x01" + bytes.fromhex("9e2b4a6c2c1b4f0a8a531d5f6f0d7a11")
+    mark = b"\xc3\x01" + fingerprint(SCHEMA)
+    given = run(
+        (0, framed(1)), (1, guid + b"\x02b"), (2, None), (3, b"\x02c"), (4, mark + b"\x02d"), (5, b"\x02e"), (6, framed(1, b"\x02f")), (7, b""),
+        headers={3: [(HEADER, b"\x00\x00\x00\x00\x02")]},
+    )  # fmt: skip
+    framed_, damage = maker.assemble(given, "t", 3).records
+    datums = [framed_.data[begin:end] for begin, end in zip(framed_.begins, framed_.ends, strict=True)]
+    schemas = [framed_.writers[number][0] for number in framed_.which]
+    assert [0, 1, 3, 4, 5, 6, 7] == framed_.offsets.tolist()
+    assert [b"\x02a", b"\x02b", b"\x02c", b"\x02d", b"\x02e", b"\x02f", b""] == datums
+    assert ["one", "by guid", "two", SCHEMA, SCHEMA, "one", SCHEMA] == schemas
+    assert (2, "a message without a value (a tombstone)") == (damage.damage.origin.block, damage.damage.detail)
 
 
 def test_a_schema_that_is_not_known_yet_holds_what_stands_behind(assembler):
     """What stands before it goes; all schemas that are needed can be asked for at once."""
     schemas = Schemas(id1="one", id2=Pending("being asked"), id3=Pending("being asked"))
     maker = assembler(schemas)
-    messages = [message(0, framed(1)), message(1, framed(2)), message(2, framed(3))]
-    found = maker.assemble(messages, "t", 3)
-    assert (1, "being asked", {1, 2}) == (found.count, found.why, set(schemas.asked))
-    maker.ask_ahead(messages)
+    given = run((0, framed(1)), (1, framed(2)), (2, None), (3, framed(1, b"\x02b")), (4, framed(3)))
+    found = maker.assemble(given, "t", 3)
+    assert (1, "being asked", [b"\x00\x00\x00\x00\x01\x02a"]) == (found.count, found.why, [each.data for each in found.records])
+    maker.ask_ahead([given])
     assert {1, 2, 3} == set(schemas.asked)
-    assert (0, ()) == (maker.assemble([message(1, framed(2))], "t", 3).count, maker.assemble([message(1, framed(2))], "t", 3).records)
+    held = maker.assemble(given.cut(1, 5), "t", 3)
+    assert (0, ()) == (held.count, held.records)
+
+
+def test_of_two_that_are_not_known_the_first_holds(assembler):
+    """Whichever frame it has."""
+    guid = "9e2b4a6c-2c1b-4f0a-8a53-1d5f6f0d7a11"
+    maker = assembler({guid: Pending("the guid"), 1: Pending("the id")})
+    first, second = b"\x01" + bytes.fromhex(guid.replace("-", "")) + b"\x02a", framed(1)
+    assert (1, "the guid") == _held(maker.assemble(run((0, None), (1, first), (2, second)), "t", 3))
+    assert (1, "the id") == _held(maker.assemble(run((0, None), (1, second), (2, first)), "t", 3))
+
+
+def _held(found):
+    return found.count, found.why
 
 
 @pytest.mark.parametrize(
@@ -79,51 +115,57 @@ def test_a_schema_that_is_not_known_yet_holds_what_stands_behind(assembler):
 def test_what_cannot_be_read_ends_alone(assembler, value, outcome, detail):
     """A message in no frame, without a value, or of a schema that is of no use is damage of its own, at its own offset."""
     schemas = Schemas(id1="one", id9=Unusable("schema 9 is PROTOBUF, not Avro"))
-    good, bad = assembler(schemas).assemble([message(4, framed(1)), message(5, value)], "t", 3).records
-    assert None is good.damage
+    good, bad = assembler(schemas).assemble(run((4, framed(1)), (5, value)), "t", 3).records
+    assert [4] == good.offsets.tolist()
     assert (outcome, detail, 1, 5) == (bad.damage.outcome, bad.damage.detail, bad.damage.count, bad.damage.origin.block)
 
 
 def test_without_a_registry_a_reference_to_one_is_named(assembler):
     """Waiting would not help."""
-    (only,) = assembler().assemble([message(0, framed(1))], "t", 3).records
+    (only,) = assembler().assemble(run((0, framed(1))), "t", 3).records
     assert "it refers to schema 1 of a registry, and none is configured" == only.damage.detail
 
 
 def test_a_chunk_has_one_clock(assembler):
     """Messages that came more than a minute apart do not go together: they may not expire together. The records carry the arrival of the oldest."""
     maker = assembler(Schemas(id1="one"))
-    messages = [message(number, framed(1), at=NOW - 200 + 30 * number) for number in range(5)]
-    found = maker.assemble(messages, "t", 3)
+    offsets = range(5)
+    found = maker.assemble(run(*((number, framed(1)) for number in offsets), times=[NOW - 200 + 30 * number for number in offsets]), "t", 3)
     assert (3, NOW - 200) == (found.count, found.records[0].arrival)
+    back = maker.assemble(run((0, framed(1)), (1, framed(1)), times=[NOW - 100, NOW - 200]), "t", 3)
+    assert 1 == back.count
 
 
-def test_a_chunk_is_bounded(assembler):
-    """By messages and by bytes; a message that is larger than all goes alone."""
-    maker = assembler(Schemas(id1="one"))
-    assert LIMIT == maker.assemble([message(number, framed(1)) for number in range(LIMIT + 5)], "t", 3).count
-    huge = [message(number, framed(1, bytes(LIMIT_BYTES))) for number in range(3)]
-    assert 1 == maker.assemble(huge, "t", 3).count
+@pytest.mark.parametrize(("times", "expected"), [([NOW - 5], NOW - 5), ([NOW + 5], NOW), (None, NOW)])
+def test_arrival(assembler, times, expected):
+    """What the broker says, but never in the future; where it does not say, now."""
+    given = run((0, framed(1)), times=times)
+    (only,) = assembler(Schemas(id1="one")).assemble(given, "t", 3).records
+    assert (expected, expected) == (only.arrival, assembler().arrival(given))
 
 
-@pytest.mark.parametrize(
-    ("kind", "at", "expected"),
-    [(TIMESTAMP_LOG_APPEND_TIME, NOW - 5, NOW - 5), (TIMESTAMP_LOG_APPEND_TIME, NOW + 5, NOW), (TIMESTAMP_CREATE_TIME, NOW - 5, NOW)],
-)
-def test_arrival(assembler, kind, at, expected):
-    """What the broker says, but never in the future; a producer's own time says nothing of when the event came into the log."""
-    (only,) = assembler(Schemas(id1="one")).assemble([message(0, framed(1), at=at, kind=kind)], "t", 3).records
-    assert expected == only.arrival
+def test_the_oldest_comes_first(assembler):
+    """Its arrival is the chunk's."""
+    found = assembler(Schemas(id1="one")).assemble(run((0, None), (1, framed(1)), (2, None), times=[NOW - 5, NOW - 9, NOW - 7]), "t", 3)
+    assert [NOW - 9, NOW - 7, NOW - 5] == [each.arrival for each in found.records]
 
 
 def test_the_place_of_the_type(assembler):
     """The schema's name says it all by itself; a topic or header is a hint where it says nothing."""
-    schemas, one = Schemas(id1="one"), [message(0, framed(1), headers=[("kind", b"Click")])]
-    hints = [
-        assembler(schemas, **settings).assemble(one, "t", 3).records[0].hint
-        for settings in ({}, {"type": "topic"}, {"type": "header:kind"}, {"type": "header:other"})
-    ]
-    assert ["", "t", "Click", ""] == hints
+    schemas = Schemas(id1="one")
+    given = run((0, framed(1)), (1, framed(1)), headers={0: [("other", b"x"), ("kind", b"Click")]})
+    hints = []
+    for settings in ({}, {"type": "topic"}, {"type": "header:kind"}, {"type": "header:more"}):
+        (only,) = assembler(schemas, **settings).assemble(given, "t", 3).records
+        hints.append([only.writers[number][1] for number in only.which])
+    assert [["", ""], ["t", "t"], ["Click", ""], ["", ""]] == hints
+
+
+def test_the_headers_that_matter(assembler):
+    """Of all others nothing is read."""
+    assert (HEADER, "kind") == assembler(type="header:kind").headers
+    assert (HEADER,) == assembler(format="confluent", type="topic").headers
+    assert () == assembler(format="container").headers
 
 
 def test_a_schema_file_that_does_not_go_with_the_framing(assembler, tmp_path):

@@ -2,7 +2,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
+from tests.flows.kafka.messages import run
 from tests.fuzz.directed import EVENT, MARKER, event, file
 from tests.fuzz.mutator import varint
 
@@ -20,14 +20,9 @@ def assembler(tmp_path):
     return Assembler("kafka", section, None, lambda: 100.0)
 
 
-def message(value, offset=7):
-    """One as a consumer gets it."""
-    return Message(topic="t", partition=0, offset=offset, value=value, timestamp=(TIMESTAMP_LOG_APPEND_TIME, 5_000))
-
-
 def test_a_file_in_a_message_is_read(assembler):
     """Its events are the message's, and the next message follows."""
-    made = assembler.assemble([message(file(b"null", EVENT * 3, 3)), message(file(b"null", EVENT * 2, 2), 8)], "t", 0)
+    made = assembler.assemble(run((7, file(b"null", EVENT * 3, 3)), (8, file(b"null", EVENT * 2, 2))), "t", 0)
     assert (2, [3, 2]) == (made.count, [records.count for records in made.records])
 
 
@@ -39,7 +34,7 @@ def test_a_bomb_in_a_message_ends(assembler, data, count):
     block = varint(count) + varint(len(packed)) + packed + MARKER
     tracemalloc.start()
     try:
-        made = assembler.assemble([message(head + block * 50), message(b"{}", 8)], "t", 0)
+        made = assembler.assemble(run((7, head + block * 50), (8, b"{}")), "t", 0)
         assert tracemalloc.get_traced_memory()[1] < 6 * FILE_BYTES
     finally:
         tracemalloc.stop()
@@ -52,5 +47,5 @@ def test_a_bomb_in_a_message_ends(assembler, data, count):
 
 def test_a_datum_of_an_unknown_schema_is_kept_without_its_frame(assembler):
     """So that it can be replayed once its schema is at hand."""
-    (records,) = assembler.assemble([message(b"\xc3\x01" + bytes(8) + EVENT)], "t", 0).records
+    (records,) = assembler.assemble(run((7, b"\xc3\x01" + bytes(8) + EVENT)), "t", 0).records
     assert (EVENT, len(EVENT), "undecodable/unknown_schema") == (records.damage.raw, records.damage.size, records.damage.outcome)

@@ -1,4 +1,4 @@
-from confluent_kafka import Message
+from tests.flows.kafka.messages import run
 
 from currents_segment.flows.kafka.lane import AHEAD, Lane
 from currents_segment.flows.slots import Unit
@@ -9,8 +9,9 @@ def lane(begin=0):
 
 
 def add(to, *offsets):
+    """Each message comes alone."""
     for offset in offsets:
-        to.add(Message("t", 0, offset, value=b"12345"), offset)
+        to.add(run((offset, b"12345")))
 
 
 def test_the_position_stands_behind_what_was_taken():
@@ -26,7 +27,40 @@ def test_what_comes_again_is_not_taken_again():
     """After a pause the client may give messages a second time."""
     one = lane()
     add(one, 0, 1, 0, 1, 2)
-    assert [0, 1, 2] == [message.offset() for message in one.ready]
+    one.add(run(*((offset, b"12345") for offset in (1, 2, 3, 2, 3, 4))))
+    assert ([0, 1, 2, 3, 4], 5, 25) == (one.head(9, 99).offsets.tolist(), one.count, one.size)
+
+
+def test_what_came_before_is_no_news():
+    """Neither the fault nor the wait for what is behind ends with it."""
+    one = lane(5)
+    one.behind, one.fault = 1.0, "bad"
+    add(one, 3, 4)
+    assert (1.0, "bad", 0) == (one.behind, one.fault, one.count)
+    add(one, 5)
+    assert (None, "", 1) == (one.behind, one.fault, one.count)
+
+
+def test_the_head_is_bounded():
+    """By messages and by bytes, over runs as they came; one message goes however large it is."""
+    one = lane()
+    one.add(run(*((offset, b"12345") for offset in range(4))))
+    one.add(run(*((offset, b"12345") for offset in range(4, 7))))
+    heads = [
+        one.head(count, size).offsets.tolist()
+        for count, size in ((2, 99), (4, 99), (5, 99), (99, 99), (99, 24), (99, 25), (99, 3), (99, 20))
+    ]
+    assert [[0, 1], [0, 1, 2, 3], [0, 1, 2, 3, 4], list(range(7)), [0, 1, 2, 3], [0, 1, 2, 3, 4], [0], [0, 1, 2, 3]] == heads
+
+
+def test_what_is_taken_ends_within_a_run():
+    """The rest stays as it was."""
+    one = lane()
+    one.add(run((0, b"a"), (1, b"bb"), (5, None), (6, b"ccc")))
+    one.take(2)
+    assert ([5, 6], b"ccc", 2, 3, 2) == (one.head(9, 9).offsets.tolist(), one.head(9, 9).data, one.count, one.size, one.next)
+    one.take(1)
+    assert (6, 1, 3) == (one.next, one.count, one.size)
 
 
 def test_at_the_end_the_position_stands_behind_control_records_and_gaps():

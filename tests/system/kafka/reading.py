@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.system.rig import PATIENCE, wait
 
-from currents_segment.codecs.chunk import Records
+from currents_segment.codecs.chunk import Framed, Records
 from currents_segment.flows.config import load
 from currents_segment.flows.kafka.log import KafkaLog
 from currents_segment.flows.kafka.registry import SchemaRegistry
@@ -24,7 +24,7 @@ class Reading:
 
     Attributes:
         got: by topic and partition, the offsets that were read, in order.
-        records: all that was read.
+        records: all that was read, by writer.
 
     Args:
         home: folder of its own.
@@ -68,10 +68,10 @@ class Reading:
             for unit in self.log.units(slot):
                 while chunks and (read := self.log.read(unit)) is not None:
                     chunks -= 1
-                    self.records += read
                     topic = unit.log.partition("/")[2]
                     for each in read:
                         self.got[topic, unit.partition] += offsets(each)
+                        self.records += each.records() if isinstance(each, Framed) else [each]
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
         """Read until something is so."""
@@ -104,10 +104,10 @@ class Reading:
         return kept
 
 
-def offsets(records: Records) -> list[int]:
+def offsets(records: Records | Framed) -> list[int]:
     """Of the messages that the records come from."""
+    if isinstance(records, Framed):
+        return list(records.offsets.tolist())
     if records.damage is not None:
         return [records.damage.origin.block]
-    if records.blocks is not None:
-        return list(records.blocks.tolist())
     return [int(records.origin.object.partition("@")[2])]  # a file
