@@ -6,12 +6,13 @@ No object an event: one buffer of bodies, an array of ends, an array of ids.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from currents_segment.codecs.outcome import Outcome
+from currents_segment.codecs.outcome import Outcome, Slow
 
 RAW_KEPT: Final = 256 * 1024  # bytes of a damaged stretch that are kept: dead letters wait in memory and in the recovery store
 
@@ -146,17 +147,18 @@ class Framed:
         return len(self.ends)
 
     def records(self) -> Iterator[Records]:
-        """The same datums as `Records`, by writer: for who reads them one by one."""
-        for number, (schema, hint) in enumerate(self.writers):
-            mine = np.flatnonzero(self.which == number)
-            if not len(mine):
+        """The same datums as `Records`, in the same order: neighbours of one writer together. For who reads them one by one."""
+        bounds = [0, *(np.flatnonzero(np.diff(self.which)) + 1).tolist(), self.count]
+        for first, last in pairwise(bounds):
+            if first == last:
                 continue
-            begins, ends, offsets = self.begins[mine], self.ends[mine], self.offsets[mine]
+            schema, hint = self.writers[self.which[first]]
+            begins, ends, offsets = self.begins[first:last], self.ends[first:last], self.offsets[first:last]
             yield Records(
                 schema=schema,
                 hint=hint,
                 data=b"".join(self.data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)),
-                count=len(mine),
+                count=last - first,
                 arrival=self.arrival,
                 origin=Origin(self.origin.log, self.origin.object, int(offsets[0])),
                 ends=(ends - begins).cumsum(),
@@ -203,6 +205,7 @@ class Messages:
         tally: events that ended here, by outcome (filtered, rejected, undecodable).
         letters: the dead letters among them; the sum of their counts equals the rejected and undecodable ones in `tally`.
         unknown: names met that the catalogue does not know: `type` or `type.field`, with how often.
+        slow: events that the transcoder handed to the reference path, by reason.
     """
 
     bodies: bytes
@@ -212,6 +215,7 @@ class Messages:
     tally: Mapping[Outcome, int]
     letters: tuple[Letter, ...]
     unknown: Mapping[str, int] = field(default_factory=dict)
+    slow: Mapping[Slow, int] = field(default_factory=dict)
 
 
 def joined(parts: Sequence[Messages]) -> Messages:
@@ -221,15 +225,18 @@ def joined(parts: Sequence[Messages]) -> Messages:
     sizes = np.cumsum([0, *(len(part.bodies) for part in parts)])
     tally: Counter[Outcome] = Counter()
     unknown: Counter[str] = Counter()
+    slow: Counter[Slow] = Counter()
     for part in parts:
         tally.update(part.tally)
         unknown.update(part.unknown)
+        slow.update(part.slow)
     return Messages(
         bodies=b"".join(part.bodies for part in parts),
-        ends=np.concatenate([part.ends + size for part, size in zip(parts, sizes, strict=False)], dtype=np.int64),
-        ids=np.concatenate([part.ids for part in parts], dtype=np.uint64),
+        ends=np.concatenate([np.empty(0, np.int64), *(part.ends + size for part, size in zip(parts, sizes, strict=False))], dtype=np.int64),
+        ids=np.concatenate([np.empty(0, np.uint64), *(part.ids for part in parts)]),
         received=sum(part.received for part in parts),
         tally=dict(tally),
         letters=tuple(letter for part in parts for letter in part.letters),
         unknown=dict(unknown),
+        slow=dict(slow),
     )

@@ -77,28 +77,38 @@ class MessageIds:
 
     `namespaced`: `<id>:<hash of connector and type>`, so that no two connectors and no two types share one (Segment deduplicates globally, by
     messageId alone). `raw`: the event's own id. An id that is too long for that is replaced by its hash.
+
+    Attributes:
+        suffix: what stands behind the id.
+        room: bytes that are left for the id.
     """
 
     def __init__(self, mode: Literal["namespaced", "raw"], connector: str, event_type: str) -> None:
-        self._suffix = "" if mode == "raw" else f":{xxh3_128_hexdigest(_framed(connector, event_type))}"
-        self._room = MAX_MESSAGE_ID - len(self._suffix)
+        self.suffix = "" if mode == "raw" else f":{xxh3_128_hexdigest(_framed(connector, event_type))}"
+        self.room = MAX_MESSAGE_ID - len(self.suffix)
 
     def of(self, event: str) -> str:
         """The messageId of the event with this id."""
-        if len(event) * 4 <= self._room or len(event.encode()) <= self._room:
-            return event + self._suffix
-        return xxh3_128_hexdigest(event.encode()) + self._suffix
+        if len(event) * 4 <= self.room or len(event.encode()) <= self.room:
+            return event + self.suffix
+        return xxh3_128_hexdigest(event.encode()) + self.suffix
 
 
 class DedupIds:
-    """The deduplication id of events of one type in one workspace on one connector: xxh3 of (workspace, connector, type, id), 1 … 2^64 - 1."""
+    """The deduplication id of events of one type in one workspace on one connector, 1 … 2^64 - 1.
+
+    It is xxh3 of the event's id, seeded with xxh3 of (workspace, connector, type).
+
+    Attributes:
+        seed: the same for all of them.
+    """
 
     def __init__(self, workspace: str, connector: str, event_type: str) -> None:
-        self._prefix = _framed(workspace, connector, event_type)
+        self.seed = xxh3_64_intdigest(_framed(workspace, connector, event_type))
 
     def of(self, event: str) -> int:
         """The id; 0 is reserved for "empty" in hash tables."""
-        return xxh3_64_intdigest(self._prefix + event.encode()) or 1
+        return xxh3_64_intdigest(event.encode(), seed=self.seed) or 1
 
 
 def _framed(*parts: str) -> bytes:

@@ -37,15 +37,21 @@ def timestamp(datum: Mapping[str, Any]) -> str:
 
 
 class Message:
-    """Builds the messages of one event type for one connector; what all of them have in common is made once."""
+    """Builds the messages of one event type for one connector; what all of them have in common is made once.
+
+    Attributes:
+        event: the name.
+        constant: what `context` has in every message, behind traits and device.
+        integrations: Segment's map, or None where none is sent.
+    """
 
     def __init__(
         self, event: str, steps: tuple[Step, ...], integration_name: str, integrations: Mapping[str, bool | Mapping[str, object]] | None
     ) -> None:
-        self._event = event
+        self.event = event
+        self.constant = {"library": LIBRARY, "integration": {"name": integration_name}}
+        self.integrations = None if integrations is None else dict(integrations)
         self._steps = tuple((step.field, step.section, step.key) for step in steps)
-        self._constant = {"library": LIBRARY, "integration": {"name": integration_name}}
-        self._integrations = None if integrations is None else dict(integrations)
 
     def build(self, datum: Mapping[str, Any], message_id: str, users: Users, time: str) -> dict[str, Any]:
         """The message as JSON objects."""
@@ -54,16 +60,16 @@ class Message:
             value = datum[field]
             if value is not None and not (isinstance(value, float) and not math.isfinite(value)):  # JSON has no NaN
                 sections[section][key] = value
-        message: dict[str, Any] = {"type": "track", "event": self._event, "messageId": message_id}
+        message: dict[str, Any] = {"type": "track", "event": self.event, "messageId": message_id}
         if users.user_id is not None:
             message["userId"] = users.user_id
         if users.anonymous_id is not None:
             message["anonymousId"] = users.anonymous_id
         message["timestamp"] = time
-        message["context"] = {name: sections[name] for name in ("traits", "device") if sections[name]} | self._constant
+        message["context"] = {name: sections[name] for name in ("traits", "device") if sections[name]} | self.constant
         message["properties"] = sections["properties"]
-        if self._integrations is not None:
-            message["integrations"] = self._integrations
+        if self.integrations is not None:
+            message["integrations"] = self.integrations
         return message
 
 

@@ -44,3 +44,24 @@ class Outcome(StrEnum):
 
 KEPT: Final = frozenset({State.EXPIRED, State.REJECTED, State.UNDECODABLE})
 """States whose events become dead letters."""
+
+
+class Slow(StrEnum):
+    """Why the transcoder handed an event to the reference path, which decides what becomes of it; in the order of `kernel.SCHEMA` and on."""
+
+    SCHEMA = "schema"
+    """Its writer's schema has a type that the transcoder does not read."""
+    DATUM = "datum"
+    """Its bytes do not follow the schema."""
+    TEXT = "text"
+    """It holds text that is not UTF-8."""
+    ID = "id"
+    """It has no id, one that is too long for a messageId, or ids that are not text."""
+    TIME = "time"
+    """It has no time, or one outside the years 1970 … 9999."""
+    NOBODY = "nobody"
+    """It has no id of a user that can be sent."""
+    SIZE = "size"
+    """It is too large for Segment, or looks as if it were."""
+    NUMBER = "number"
+    """It has a number of more than 15 digits behind which stands a point."""

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 
+from currents_segment.codecs import kernel as _transcoder  # noqa: F401  # is compiled when it is imported, as it says its types itself
 from currents_segment.flows import kernels
 from currents_segment.flows.known import SHARDS, Known, Window
 

@@ -15,7 +15,7 @@ import structlog
 from bytewax.run import cli_main
 
 from currents_segment.codecs import catalogue
-from currents_segment.codecs.decoder import Decoder
+from currents_segment.codecs.transcoder import Transcoder
 from currents_segment.flows import committed, recovery, segment, steps
 from currents_segment.flows.board import Board
 from currents_segment.flows.clock import clock
@@ -180,7 +180,7 @@ class Process:
         known = catalogue.load()
         return segment.Parts(
             source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once),
-            decoders={name: Decoder(self.config.profile(name), known) for name in self.config.connectors},
+            decoders={name: Transcoder(self.config.profile(name), known) for name in self.config.connectors},
             place=self.place,
             window=self._window,
             files=Files(self.config.state / "known"),

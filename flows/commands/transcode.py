@@ -30,9 +30,9 @@ def transcode(
     Exit code 1 when something in the file could not be decoded; the rest is there all the same.
     """  # noqa: D301 - \b is click's mark for lines that are not wrapped
     from currents_segment.codecs.catalogue import load  # noqa: PLC0415 - commands import when they run, so that --help is quick
-    from currents_segment.codecs.decoder import Decoder  # noqa: PLC0415
+    from currents_segment.codecs.transcoder import Transcoder  # noqa: PLC0415
 
-    decoder = Decoder(profile_of(config, connector), load())
+    decoder = Transcoder(profile_of(config, connector), load())
     kept, tally, unknown = 0, Counter[Outcome](), Counter[str]()
     for records in records_of(file):
         messages = decoder.decode(records)

@@ -14,6 +14,7 @@ from currents_segment.codecs.chunk import Messages, Origin, Records
 from currents_segment.codecs.container import records
 from currents_segment.codecs.decoder import Decoder
 from currents_segment.codecs.profile import Profile
+from currents_segment.codecs.transcoder import Transcoder
 
 ENVELOPE = [
     {"name": "id", "type": "string"},
@@ -25,8 +26,13 @@ ENVELOPE = [
 
 @dataclass(frozen=True)
 class Make:
-    """What tests make; values only."""
+    """What tests make; values only.
 
+    Attributes:
+        kind: the path that decodes.
+    """
+
+    kind: type[Decoder | Transcoder] = Decoder
     catalogue: Catalogue = field(default_factory=catalogues.load)
 
     def profile(self, **settings: Any) -> Profile:
@@ -41,9 +47,9 @@ class Make:
         }
         return Profile(**(defaults | settings))
 
-    def decoder(self, **settings: Any) -> Decoder:
+    def decoder(self, **settings: Any) -> Decoder | Transcoder:
         """Its decoder."""
-        return Decoder(self.profile(**settings), self.catalogue)
+        return self.kind(self.profile(**settings), self.catalogue)
 
     def schema(self, known: EventType | str, *extra: dict[str, Any]) -> dict[str, Any]:
         """The Avro schema of a type as Currents writes it; the envelope where no fields are published."""

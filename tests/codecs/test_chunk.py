@@ -40,26 +40,13 @@ def test_stretches_of_datums_with_known_bounds():
     ]
 
 
-def test_framed_datums_by_writer():
-    """Each writer's datums without their frames, in the order of the log, each with its offset."""
-    which, begins, ends = np.array([1, 0, 1], dtype=np.uint16), np.array([1, 4, 6], dtype=np.int64), np.array([3, 5, 6], dtype=np.int64)
-    offsets = np.array([7, 9, 12], dtype=np.int64)
-    framed = Framed((("a", ""), ("b", "Click"), ("c", "")), which, b".xx.y.", begins, ends, offsets, 5.0, Origin("l", "0", 7))
-    first, second = framed.records()
-    assert ("a", "", b"y", [1], [9], 9) == (
-        first.schema,
-        first.hint,
-        first.data,
-        first.ends.tolist(),
-        first.blocks.tolist(),
-        first.origin.block,
+def test_framed_datums_one_by_one():
+    """In the order of the log without their frames, each with its offset; neighbours of one writer together."""
+    which, begins, ends = np.array([1, 1, 0, 1], np.uint16), np.array([1, 4, 5, 9]), np.array([3, 4, 6, 9])
+    framed = Framed(
+        (("a", ""), ("b", "Click"), ("c", "")), which, b".xx.#y#.#", begins, ends, np.array([7, 8, 9, 12]), 5.0, Origin("l", "0", 7)
     )
-    assert ("b", "Click", b"xx", [2, 2], [7, 12], 7) == (
-        second.schema,
-        second.hint,
-        second.data,
-        second.ends.tolist(),
-        second.blocks.tolist(),
-        second.origin.block,
-    )
-    assert (3, 3) == (framed.count, first.count + second.count)
+    assert [("b", "Click", b"xx", [2, 2], [7, 8], 7), ("a", "", b"y", [1], [9], 9), ("b", "Click", b"", [0], [12], 12)] == [
+        (each.schema, each.hint, each.data, each.ends.tolist(), each.blocks.tolist(), each.origin.block) for each in framed.records()
+    ]
+    assert 4 == framed.count

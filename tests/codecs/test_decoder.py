@@ -4,16 +4,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.codecs.conftest import Make
 
 from currents_segment.codecs.catalogue import load
 from currents_segment.codecs.chunk import RAW_KEPT, Damage, Origin, Records, Span
-from currents_segment.codecs.decoder import MAX_NAME
+from currents_segment.codecs.decoder import MAX_NAME, Decoder
 from currents_segment.codecs.mapping import ENVELOPE
 from currents_segment.codecs.message import LIBRARY, MAX_MESSAGE
 from currents_segment.codecs.outcome import Outcome
+from currents_segment.codecs.transcoder import Transcoder
 
 CLICK = "users.messages.email.Click"
 TYPES = load().types
+
+
+@pytest.fixture(scope="module", params=[Decoder, Transcoder], ids=["reference", "fast"])
+def make(request):
+    """Makers of test data; every law holds on both paths."""
+    return Make(request.param)
 
 
 @pytest.fixture(scope="module")

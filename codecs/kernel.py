@@ -1,0 +1,210 @@
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: no calls that can be spared, and numba takes positions only
+"""The loop that makes Segment's JSON of Avro datums, compiled once.
+
+It is told by tables what a writer's schema means (see `tables`), so that a new schema needs no compilation. It reads nothing outside the bounds that it is
+given, and hands whatever it is not sure of to its caller.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Final, cast
+
+import numba
+import numpy as np
+from numba import types
+from xxhash import xxh3_64_intdigest
+
+from currents_segment.codecs import columns, identity, json_text, native, walk, write, xxh3
+from currents_segment.codecs.columns import (
+    ANONYMOUS,
+    AT_BYTE,
+    AT_NTH,
+    AT_RUN,
+    BEGIN,
+    BYTES,
+    COUNTED,
+    DATUM,
+    DATUM_MOST,
+    END,
+    EXTERNAL,
+    FIRST,
+    ID,
+    ID_ROOM,
+    LAST,
+    MESSAGE_CONSTANT,
+    MESSAGES,
+    MODE,
+    NO_ID,
+    NO_TIME,
+    NOBODY,
+    NTH,
+    NUMBER,
+    RUN,
+    SCHEMA,
+    SENT_COUNT,
+    SIZE,
+    SLOW,
+    SLOW_COUNT,
+    TEXT,
+    TIME,
+    USER,
+    WALKED,
+    WHOLE,
+    WHY,
+    WRITTEN,
+    Array,
+    Made,
+    Rows,
+    Runs,
+)  # fmt: skip
+from currents_segment.codecs.json_text import SPARE
+from currents_segment.codecs.native import part
+from currents_segment.codecs.walk import datum_end, usable
+from currents_segment.codecs.write import message
+from currents_segment.codecs.xxh3 import digest
+
+_LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
+@part
+def _unsure(rows: Array, row: int, seen: Array, external: int, user: int) -> int:
+    """Why no message can be made of a datum here; -1 where one can."""
+    event, time = rows[row, ID], rows[row, TIME]
+    if seen[0, event] & 15 != TEXT or not 0 < seen[2, event] <= rows[row, ID_ROOM] or external < 0 or user < 0:
+        return NO_ID
+    if seen[0, time] != WHOLE or not 0 <= seen[1, time] <= _LAST_SECOND:
+        return NO_TIME
+    return -1 if external or user else NOBODY
+
+
+@part
+def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, largest: int) -> bool:
+    data, rows, seen, slow = runs.data, tables.rows, made.seen, made.slow
+    run, number, at = made.state[AT_RUN], made.state[AT_NTH], made.state[AT_BYTE]
+    to = sent = handed = 0
+    whole = True
+    while run < len(runs.ends):
+        writer = runs.which[run]
+        row = runs.row_of[writer]
+        begin, end = runs.begins[run], runs.ends[run]
+        count = runs.counts[run] if len(runs.counts) else 1
+        if rows[row, MODE] == COUNTED:
+            made.tally[writer, WALKED] += count
+            run += 1
+            continue
+        if number == 0:
+            at = begin
+        why, behind = -1, -1
+        if rows[row, MODE] == SLOW:
+            why = SCHEMA
+        elif not 0 <= begin <= end <= len(data):
+            why = DATUM
+        elif number < count:
+            behind, why = datum_end(data, at, end, tables.fields, rows[row, FIRST], rows[row, LAST], seen)
+            if behind - at > rows[row, DATUM_MOST]:
+                behind, why = -1, SIZE
+            elif behind - at > largest:
+                why = SIZE  # most likely; and there is no room for more
+            external = user = 0
+            if why < 0:
+                external, user = usable(data, seen, rows[row, EXTERNAL]), usable(data, seen, rows[row, USER])
+                why = _unsure(rows, row, seen, external, user)
+            if why < 0 and not external and not anonymous_users:
+                made.tally[writer, ANONYMOUS] += 1
+            elif why < 0:
+                room = rows[row, MESSAGE_CONSTANT] + 6 * (behind - at) + SPARE  # a byte becomes six at the most: \u0000
+                if to + room > len(made.bodies) or sent == len(made.ids):
+                    whole = False
+                    break
+                after = message(data, rows, row, tables.steps, tables.blob, seen, external, user, made.bodies, to)
+                if after < 0:
+                    why = NUMBER
+                elif after - to - 1 > largest:
+                    why = SIZE
+                else:
+                    event = rows[row, ID]
+                    made.ids[sent] = digest(data, seen[1, event], seen[2, event], tables.seeds[row]) or np.uint64(1)
+                    made.ends[sent] = to = after
+                    sent += 1
+            if why < 0:
+                made.tally[writer, WALKED] += 1
+        elif at < end:
+            why = DATUM
+        else:
+            run, number = run + 1, 0
+            continue
+        if why >= 0:
+            if handed == len(slow):
+                whole = False
+                break
+            slow[handed, RUN], slow[handed, NTH], slow[handed, BEGIN], slow[handed, END] = run, number, at, behind
+            slow[handed, WHY], slow[handed, BYTES], slow[handed, MESSAGES] = why, to, sent
+            handed += 1
+            if behind < 0:
+                run, number = run + 1, 0
+                continue
+        at = behind
+        number += 1
+    made.state[AT_RUN], made.state[AT_NTH], made.state[AT_BYTE] = run, number, at
+    made.state[WRITTEN], made.state[SENT_COUNT], made.state[SLOW_COUNT] = to, sent, handed
+    return whole
+
+
+def _read_only(kind: types.Type) -> types.Array:
+    """An array as one that is not written: numba takes any for it."""
+    return types.Array(kind, 1, "C", readonly=True)
+
+
+def _of(kind: type, *arrays: types.Array) -> types.Type:
+    return types.NamedTuple(arrays, kind)  # type: ignore[no-untyped-call, unused-ignore]
+
+
+_LONGS, _TABLE = types.int64[::1], types.int64[:, ::1]
+SIGNATURE: Final = types.boolean(
+    *(_read_only(kind) for kind in (types.uint8, types.uint16, types.int64, types.int64, types.int64, types.int64)),
+    _of(Rows, _TABLE, _TABLE, _TABLE, types.uint8[::1], types.uint64[::1]),
+    _of(Made, types.uint8[::1], _LONGS, types.uint64[::1], _TABLE, _TABLE, _LONGS, _TABLE),
+    types.boolean,
+    types.int64,
+)
+_PARTS: Final = (columns, identity, json_text, native, walk, write, xxh3)
+
+
+def _stamped(stamp: int) -> Callable[..., bool]:
+    """The loop as it is kept on the disk, by what numba looks at: its own file, and what it encloses. So it encloses a stamp of all files that it is of."""
+
+    @numba.njit(SIGNATURE, cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+    def loop(
+        data: Array,
+        which: Array,
+        begins: Array,
+        ends: Array,
+        counts: Array,
+        row_of: Array,
+        tables: Rows,
+        made: Made,
+        anonymous_users: bool,
+        largest: int,
+    ) -> bool:
+        return stamp != 0 and _transcode(Runs(data, which, begins, ends, counts, row_of), tables, made, anonymous_users, largest)
+
+    return cast("Callable[..., bool]", loop)
+
+
+def _stamp(modules: tuple[ModuleType, ...]) -> int:
+    return xxh3_64_intdigest(b"".join(Path(str(module.__file__)).read_bytes() for module in modules)) >> 1 | 1
+
+
+_loop: Final = _stamped(_stamp(_PARTS))
+
+
+def transcode(runs: Runs, tables: Rows, made: Made, *, anonymous_users: bool, largest: int) -> bool:
+    """Make the messages of runs of datums, in order, from where `made.state` says.
+
+    Those of anonymous users are made or counted; none has more than `largest` bytes.
+
+    Returns:
+        Whether all is done; else what was made must be taken away before it is called again.
+    """
+    return _loop(*runs, tables, made, anonymous_users, largest)

@@ -1,0 +1,128 @@
+# ruff: noqa: PLR0917 - numba takes positions only
+"""The second way through a datum: the message is written in its own order, of what the first way found; pieces of a compiled loop."""
+
+from currents_segment.codecs.columns import (
+    AFTER_ID,
+    ANONYMOUS_ID,
+    CONSTANT,
+    CONTEXT,
+    DEVICE,
+    DOUBLE,
+    EXTERNAL,
+    FIELD,
+    HEAD,
+    ID,
+    IN_DEVICE,
+    IN_TRAITS,
+    KEY,
+    KEY_END,
+    NULL,
+    PROPERTIES,
+    SENT,
+    TAIL,
+    TEXT,
+    TEXTS,
+    TIME,
+    TIMESTAMP,
+    TRAITS,
+    TRUTH,
+    USER,
+    USER_ID,
+    WHOLE,
+)
+from currents_segment.codecs.json_text import iso_time, number, pasted, places_of, string, whole
+from currents_segment.codecs.native import Array, load_double, load_float, part
+from currents_segment.codecs.walk import varint
+
+
+@part
+def _section(data: Array, blob: Array, steps: Array, first: int, last: int, seen: Array, out: Array, to: int) -> int:
+    """Write fields, each with a comma behind it; -1 where one of them is a number that is not sure."""
+    for step in range(first, last):
+        field = steps[step, FIELD]
+        kind = seen[0, field]
+        if kind == NULL:
+            continue
+        to = pasted(blob, steps[step, KEY], steps[step, KEY_END], out, to)
+        at = seen[1, field]
+        if kind & 15 == TEXT:
+            out[to] = 0x22
+            to = string(data, at, seen[2, field], kind, out, to + 1)
+            out[to] = 0x22
+            to += 1
+        elif kind == WHOLE:
+            to = whole(at, out, to)
+        elif kind == TRUTH:
+            to = pasted(blob, 0, 4, out, to) if at else pasted(blob, 4, 9, out, to)
+        elif kind & 15 == TEXTS:
+            to = _list(data, at, kind, out, to)
+        else:
+            value = load_double(data, at) if kind == DOUBLE else load_float(data, at)
+            places = places_of(value)
+            if places < 0:
+                return -1
+            to = number(value, places, out, to)
+        out[to] = 0x2C
+        to += 1
+    return to
+
+
+@part
+def _list(data: Array, at: int, kind: int, out: Array, to: int) -> int:
+    """Write an array of texts that was walked."""
+    out[to] = 0x5B
+    to += 1
+    count, at = varint(data, at, len(data))
+    empty = count == 0
+    while count:
+        if count < 0:
+            count = -count
+            _, at = varint(data, at, len(data))
+        for _ in range(count):
+            size, at = varint(data, at, len(data))
+            out[to] = 0x22
+            to = string(data, at, size, kind, out, to + 1)
+            out[to], out[to + 1] = 0x22, 0x2C
+            to += 2
+            at += size
+        count, at = varint(data, at, len(data))
+    if empty:
+        to += 1
+    out[to - 1] = 0x5D
+    return to
+
+
+@part
+def message(
+    data: Array, rows: Array, row: int, steps: Array, blob: Array, seen: Array, external: int, user: int, out: Array, to: int
+) -> int:
+    """Write a message, a comma behind it; -1 where a number in it is not sure."""
+    for piece, field, there in ((HEAD, rows[row, ID], 1), (USER_ID, rows[row, EXTERNAL], external), (ANONYMOUS_ID, rows[row, USER], user)):
+        if there:
+            to = pasted(blob, rows[row, piece], rows[row, piece + 1], out, to)
+            to = string(data, seen[1, field], seen[2, field], seen[0, field], out, to)
+            if piece == HEAD:
+                to = pasted(blob, rows[row, AFTER_ID], rows[row, AFTER_ID + 1], out, to)
+            out[to] = 0x22
+            to += 1
+    to = pasted(blob, rows[row, TIMESTAMP], rows[row, TIMESTAMP + 1], out, to)
+    to = iso_time(seen[1, rows[row, TIME]], out, to)
+    to = pasted(blob, rows[row, CONTEXT], rows[row, CONTEXT + 1], out, to)
+    for piece, section in ((IN_TRAITS, TRAITS), (IN_DEVICE, DEVICE)):
+        if rows[row, section] == rows[row, section + 1]:
+            continue
+        inside = pasted(blob, rows[row, piece], rows[row, piece + 1], out, to)
+        after = _section(data, blob, steps, rows[row, section], rows[row, section + 1], seen, out, inside)
+        if after < 0:
+            return -1
+        if after > inside:
+            out[after - 1], out[after] = 0x7D, 0x2C
+            to = after + 1
+    to = pasted(blob, rows[row, CONSTANT], rows[row, CONSTANT + 1], out, to)
+    inside = to
+    to = _section(data, blob, steps, rows[row, PROPERTIES], rows[row, SENT], seen, out, to)
+    if to < 0:
+        return -1
+    if to > inside:
+        to -= 1
+    return pasted(blob, rows[row, TAIL], rows[row, TAIL + 1], out, to)
