@@ -24,7 +24,7 @@ Snapshot = tuple[bytes, bytes, float, float | None, tuple[str, str, int, int]]
 """A piece as plain values: packed bodies, lengths as little-endian uint32, arrival, failed_since, origin."""
 
 
-def pack(bodies: bytes) -> bytes:
+def pack(bodies: bytes | memoryview) -> bytes:
     """Bodies as they are kept: what is un-acked is written again in every epoch, and a tenth of it is all that a disk need see. 1 µs an event."""
     return isal_zlib.compress(bodies, 1)
 
@@ -39,7 +39,7 @@ class Piece:
     """Messages of one chunk, or of a part of one, in order.
 
     Attributes:
-        bodies: the messages, UTF-8 JSON, each followed by one comma.
+        bodies: the messages, UTF-8 JSON, each followed by one comma; a view where the piece was cut off another.
         ends: int64[n], where each message ends in `bodies`, its comma included.
         arrival: when the chunk came into the log, seconds since the epoch.
         failed_since: when these messages first failed on their own (a batch refused alone), seconds since the epoch; None if they did not.
@@ -47,7 +47,7 @@ class Piece:
         trace: trace id and span id of the chunk's span; not kept over a restart.
     """
 
-    bodies: bytes
+    bodies: bytes | memoryview
     ends: NDArray[np.int64]
     arrival: float
     failed_since: float | None
@@ -68,13 +68,17 @@ class Piece:
         """Each message by itself, without its comma. For what is rare (dead letters), not for the way of every event."""
         start = 0
         for end in self.ends.tolist():
-            yield self.bodies[start : end - 1]
+            yield bytes(self.bodies[start : end - 1])
             start = end
 
     def cut(self, n: int) -> tuple[Self, Self]:
-        """The first n messages, and the rest."""
-        at = int(self.ends[n - 1]) if n else 0
-        return self._with(self.bodies[:at], self.ends[:n]), self._with(self.bodies[at:], self.ends[n:] - at)
+        """The first n messages, and the rest. Both keep the whole in memory as long as they live."""
+        at, view = int(self.ends[n - 1]) if n else 0, memoryview(self.bodies)
+        return self._with(view[:at], self.ends[:n]), self._with(view[at:], self.ends[n:] - at)
+
+    def owned(self) -> Self:
+        """With bodies of its own: for what may stay for long, when all around it is gone."""
+        return self if isinstance(self.bodies, bytes) else self._with(bytes(self.bodies), self.ends)
 
     def state(self) -> Snapshot:
         """Plain values for a snapshot: what `restore` needs, without the trace."""
@@ -147,7 +151,7 @@ def halve(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
     while left:
         piece = second.popleft()
         if piece.count > left:
-            piece, rest = piece.cut(left)
+            piece, rest = (part.owned() for part in piece.cut(left))
             second.appendleft(rest)
         first.append(piece)
         left -= piece.count

@@ -34,7 +34,7 @@ _GZIP: Final = 31  # wbits: gzip's own header and checksum
 class _Connections:
     """Connections that were made since one moment; closed when replaced and no longer used."""
 
-    http: httpx.AsyncClient
+    http: httpx.AsyncBaseTransport
     born: float
     users: int = 0
     replaced: bool = False
@@ -54,7 +54,7 @@ class Client:
     def __init__(
         self, *, endpoint: str, key: Key, timeout: float, in_flight: int, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._endpoint = endpoint
+        self._endpoint = httpx.URL(endpoint)
         self._key = key
         self._timeout = timeout
         self._in_flight = in_flight
@@ -85,12 +85,15 @@ class Client:
         connections.users += 1
         try:
             async with asyncio.timeout(self._timeout):
-                status, headers, answer = await _exchange(connections.http, self._endpoint, request, packed)
+                status, headers, answer = await _exchange(
+                    connections.http, httpx.Request("POST", self._endpoint, headers=request, content=packed)
+                )
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
             return failure(_kind(error))
         finally:
             connections.users -= 1
-            await _close_unused(connections)
+            if connections.replaced:
+                await _close_unused(connections)
         self._streak = self._streak + 1 if status >= httpx.codes.INTERNAL_SERVER_ERROR else 0
         return classify(status, headers, answer, retry_count=retry_count, now=now())
 
@@ -118,17 +121,14 @@ class Client:
         if current is not None and (self._transport is not None or (now - current.born < RENEW_AFTER and self._streak < RENEW_STREAK)):
             return current
         self._streak = 0
-        self._connections = fresh = _Connections(self._open(), now)
+        self._connections = fresh = _Connections(self._transport or self._network(), now)
         if current is not None:
             current.replaced = True
             await _close_unused(current)
         return fresh
 
-    def _open(self) -> httpx.AsyncClient:
-        # Nothing is taken from the environment: a proxy variable or ~/.netrc must not decide where events and the key go.
-        return httpx.AsyncClient(transport=self._transport or self._network(), timeout=None, trust_env=False)  # noqa: S113  # `send` bounds the whole attempt
-
     def _network(self) -> AiohttpTransport:
+        # Nothing is taken from the environment: a proxy variable or ~/.netrc must not decide where events and the key go.
         def session() -> aiohttp.ClientSession:
             connector = aiohttp.TCPConnector(limit=self._in_flight, resolver=OwnResolver(), ssl=self._tls or True)
             return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
@@ -136,19 +136,25 @@ class Client:
         return AiohttpTransport(verify=self._tls or False, client=session)
 
 
-async def _exchange(http: httpx.AsyncClient, endpoint: str, headers: dict[str, str], body: bytes) -> tuple[int, httpx.Headers, bytes]:
-    """Status, headers and the first bytes of the answer's body."""
-    async with http.stream("POST", endpoint, headers=headers, content=body, follow_redirects=False) as response:
+async def _exchange(http: httpx.AsyncBaseTransport, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
+    """Status, headers and the first bytes of the answer's body.
+
+    By the transport alone: what `httpx.AsyncClient` adds to it (cookies, redirects, authentication, a log line a request) is not wanted here, and costs more than the request itself.
+    """
+    response = await http.handle_async_request(request)
+    try:
         answer = b""
         async for part in response.aiter_raw():
             answer += part
             if len(answer) >= LONGEST_ANSWER:
                 break
         return response.status_code, response.headers, answer[:LONGEST_ANSWER]
+    finally:
+        await response.aclose()
 
 
 async def _close_unused(connections: _Connections) -> None:
-    if connections.replaced and not connections.users:
+    if not connections.users:
         await connections.http.aclose()
 
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -48,6 +47,39 @@ class Watch(Protocol):
         """A batch was delivered or refused; `ended` in seconds since the epoch by the wall clock."""
 
 
+class _Looks:
+    """Calls a function now and then: after as many seconds as it said, or sooner.
+
+    Args:
+        look: returns the seconds after which it is to be called again.
+        fail: is told of a bug in it, which ends the calls.
+    """
+
+    def __init__(self, look: Callable[[], float], fail: Callable[[BaseException], None]) -> None:
+        self._look, self._fail = look, fail
+        self._loop = asyncio.get_running_loop()
+        self._next: asyncio.Handle = self._loop.call_soon(self._call)
+        self._is_soon = True
+
+    def soon(self) -> None:
+        """Now, but after what is under way; once, however often it is asked."""
+        if not self._is_soon:
+            self._next.cancel()
+            self._next, self._is_soon = self._loop.call_soon(self._call), True
+
+    def end(self) -> None:
+        """Never again."""
+        self._next.cancel()
+        self._is_soon = True
+
+    def _call(self) -> None:
+        self._is_soon = False
+        try:
+            self._next = self._loop.call_later(self._look(), self._call)
+        except BaseException as bug:  # noqa: BLE001 - raised again by the slots
+            self._fail(bug)
+
+
 class Driver:
     """One connector's sender. Its methods run on the sender's event loop; what it shares with slots is moved under `lock`.
 
@@ -62,7 +94,6 @@ class Driver:
         batches: batches that ended, delivered, refused or split.
         news: what the log is told.
         unknown: names that the catalogue does not know, since the process started; of the first `NAMES` each, the others together.
-        wake: something may be ready to be sent.
     """
 
     def __init__(
@@ -86,12 +117,19 @@ class Driver:
         self.flying = 0
         self.batches = 0
         self.unknown: Counter[str] = Counter()
-        self.wake = asyncio.Event()
         self._lock, self._gate, self._slots, self._clock, self._watch, self._fail = lock, gate, slots, clock, watch, fail
+        self._name = connector.name
+        self._limits = connector.limits
         self._pause = 1 / connector.limits.requests_per_second  # s between requests
+        self._full = {
+            "max_bytes": connector.limits.batch_size,
+            "max_events": connector.limits.batch_events,
+            "max_age": connector.limits.batch_age,
+        }
         self._next_request = 0.0
         self._key = Key(connector.write_key)
         self.news = News(connector.name, connector.expire_after)
+        self._looks: _Looks | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._random = random.Random()  # noqa: S311 - jitter
 
@@ -108,26 +146,28 @@ class Driver:
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
-        limits = self.connector.limits
-        client = Client(endpoint=self.connector.endpoint, key=self._key, timeout=limits.timeout, in_flight=limits.in_flight)
+        client = Client(endpoint=self.connector.endpoint, key=self._key, timeout=self._limits.timeout, in_flight=self._limits.in_flight)
+        self._looks = looks = _Looks(lambda: LOOK if stopping() else self._turn(client), self._fail)
         try:
-            while True:
-                self.wake.clear()
-                delay = LOOK if stopping() else self._turn(client)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(delay):  # wait_for of Python 3.11 forgets a cancellation that comes together with the wake
-                        await self.wake.wait()
+            await asyncio.get_running_loop().create_future()
         finally:
+            looks.end()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await client.close()
 
+    def wake(self) -> None:
+        """Something may be ready to be sent. Called by the event loop, or before there is one."""
+        if self._looks is not None:
+            self._looks.soon()
+
     def _turn(self, client: Client) -> float:
         """Start what may be started now; returns the seconds after which to look again."""
-        now = self._clock()
+        now, monotonic = self._clock(), time.monotonic()
         with self._lock:
-            self.news.unknown(self.unknown.keys())
+            if self.unknown:
+                self.news.unknown(self.unknown.keys())
             if not self.health.working:
                 if self._key.changed():
                     self.news.key_replaced()
@@ -138,46 +178,43 @@ class Driver:
             self._expire(now)
             if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
-            while (delay := self._may_send()) <= 0:
-                batch, lane = self._pick(now)
-                if batch is None or lane is None:
+            while (delay := self._may_send(monotonic)) <= 0:
+                ready = [lane for lane in self.lanes.values() if lane.ready(now, monotonic, **self._full)]
+                if not ready:
                     break
-                self._start(client, lane, batch)
-            return self._until_next(now, delay)
+                lane = min(ready, key=lambda one: (len(one.flight), one.since))
+                if (batch := lane.next(now, monotonic, **self._full)) is not None:
+                    self._start(client, lane, batch, monotonic)
+            return self._until_next(now, monotonic, delay)
 
-    def _may_send(self) -> float:
+    def _may_send(self, monotonic: float) -> float:
         """Seconds until another request may start: bounded in flight, one probe while failing, requests a second."""
-        limit = 1 if self.health.failures or not self.health.working else self.connector.limits.in_flight
-        return LOOK if self.flying >= limit else self._next_request - time.monotonic()
+        limit = 1 if self.health.failures or not self.health.working else self._limits.in_flight
+        return LOOK if self.flying >= limit else self._next_request - monotonic
 
-    def _pick(self, now: float) -> tuple[Batch | None, Lane | None]:
-        limits, monotonic = self.connector.limits, time.monotonic()
-        for lane in sorted(self.lanes.values(), key=lambda one: (len(one.flight), one.since)):
-            batch = lane.next(now, monotonic, max_bytes=limits.batch_size, max_events=limits.batch_events, max_age=limits.batch_age)
-            if batch is not None:
-                return batch, lane
-        return None, None
-
-    def _until_next(self, now: float, delay: float) -> float:
-        monotonic, age = time.monotonic(), self.connector.limits.batch_age
-        waits = [LOOK] if delay <= 0 else [delay]
+    def _until_next(self, now: float, monotonic: float, delay: float) -> float:
+        if delay > 0:
+            return max(0.001, min(delay, LOOK))
+        wait, age = LOOK, self._limits.batch_age
         for lane in self.lanes.values():
             if lane.waiting:
-                waits.append(max(0.005, age - (monotonic - lane.since)))
-            waits += [max(0.005, retry.at - now) for retry in lane.retries if not due(retry.at, now)]
-        return min(waits) if delay <= 0 else max(0.001, min(delay, LOOK))
+                wait = min(wait, lane.since + age - monotonic)
+            for retry in lane.retries:
+                if not due(retry.at, now):
+                    wait = min(wait, retry.at - now)
+        return max(0.005, wait)
 
-    def _start(self, client: Client, lane: Lane, batch: Batch) -> None:
+    def _start(self, client: Client, lane: Lane, batch: Batch, monotonic: float) -> None:
         self.flying += 1
         self._gate.requests(lane.slot, +1)
-        self._next_request = max(time.monotonic(), self._next_request) + self._pause
+        self._next_request = max(monotonic, self._next_request) + self._pause
         task = asyncio.get_running_loop().create_task(self._send(client, lane, batch))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.wake.set()
+        self.wake()
         if not task.cancelled() and (bug := task.exception()) is not None:
             self._fail(bug)
 
@@ -191,12 +228,12 @@ class Driver:
             self._gate.requests(lane.slot, -1)
         result = "200" if isinstance(answer, Delivered) else str(answer.why)
         self.results[result] += 1
-        self._watch.request(self.connector.name, result, time.monotonic() - begin, batch.events)
+        self._watch.request(self._name, result, time.monotonic() - begin, batch.events)
         with self._lock:
             ended = self._settle(lane, batch, answer, result)
         if ended:
             self.batches += 1
-            self._watch.batch(self.connector.name, batch, result, self._clock.wall())
+            self._watch.batch(self._name, batch, result, self._clock.wall())
 
     def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> bool:
         """What the answer means for the batch and for the connector; whether the batch has ended."""
@@ -207,7 +244,7 @@ class Driver:
         lane.landed(batch)
         match action:
             case Done():
-                self._slots[lane.slot].delivered(self.connector.name, batch.pieces)
+                self._slots[lane.slot].delivered(self._name, batch.pieces)
             case Again(at=at, tries=tries, with_retry_count=with_retry_count):
                 if with_retry_count:  # else only the header was wrong
                     self._failed(batch, before, now, result)
@@ -224,7 +261,7 @@ class Driver:
         if self.health.working:
             self.tried = self.tried and any(other.retries for other in self.lanes.values())
             self.why = self.why if self.tried else None
-        self._gate.working(self.connector.name, self.health.working)
+        self._gate.working(self._name, self.health.working)
         self.news.changed(before, self.health, self.why, now)
         return batch not in lane.retries
 
@@ -288,5 +325,5 @@ class Driver:
                 self._bury(lane, gone, Outcome.EXPIRED, why=self.why or "")
 
     def _bury(self, lane: Lane, pieces: list[Piece], outcome: Outcome, *, status: int | None = None, why: str, tries: int = 0) -> None:
-        name, now = self.connector.name, self._clock.wall()
-        self._slots[lane.slot].bury([Dead(name, outcome, replace(piece, trace=None), status, why, tries, now) for piece in pieces])
+        name, now = self._name, self._clock.wall()
+        self._slots[lane.slot].bury([Dead(name, outcome, replace(piece.owned(), trace=None), status, why, tries, now) for piece in pieces])

@@ -18,6 +18,8 @@ class Batch:
         at: not sent before, seconds since the epoch.
         with_retry_count: whether `X-Retry-Count` may be sent.
         begun: when its first attempt started, seconds since the epoch by the wall clock.
+        events: messages.
+        size: bytes of the messages.
     """
 
     pieces: list[Piece]
@@ -25,16 +27,17 @@ class Batch:
     at: float = 0.0
     with_retry_count: bool = True
     begun: float | None = None
+    events: int = field(init=False)
+    size: int = field(init=False)
 
-    @property
-    def events(self) -> int:
-        """Messages."""
-        return sum(piece.count for piece in self.pieces)
+    def __post_init__(self) -> None:
+        self.keep(self.pieces)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the messages."""
-        return sum(piece.size for piece in self.pieces)
+    def keep(self, pieces: list[Piece]) -> None:
+        """These are what it carries from now on."""
+        self.pieces = pieces
+        self.events = sum(piece.count for piece in pieces)
+        self.size = sum(piece.size for piece in pieces)
 
     def failed(self, now: float) -> None:
         """Its messages failed although their connector works: their own clock runs from the first time that this happened."""
@@ -77,6 +80,12 @@ class Lane:
             self.events += piece.count
             self.size += piece.size
 
+    def ready(self, now: float, monotonic: float, *, max_bytes: int, max_events: int, max_age: float) -> bool:
+        """Whether `next` has a batch."""
+        if self.waiting and (self.size >= max_bytes or self.events >= max_events or monotonic - self.since >= max_age):
+            return True
+        return any(due(retry.at, now) for retry in self.retries)
+
     def next(self, now: float, monotonic: float, *, max_bytes: int, max_events: int, max_age: float) -> Batch | None:
         """The next batch to send, moved to `flight`: a retry that is due, else a new one that is full or old enough.
 
@@ -118,7 +127,7 @@ class Lane:
             return not over
 
         for batch in self.retries:
-            batch.pieces = [piece for piece in batch.pieces if stays(piece)]
+            batch.keep([piece for piece in batch.pieces if stays(piece)])
         self.retries = [batch for batch in self.retries if batch.pieces]
         from_waiting = len(gone)
         waiting = deque(piece for piece in self.waiting if stays(piece))

@@ -71,7 +71,7 @@ class Sender(threading.Thread):
 
     def _wake(self, connectors: tuple[str, ...]) -> None:
         for name in connectors:
-            self.drivers[name].wake.set()
+            self.drivers[name].wake()
 
     def _fail(self, bug: BaseException) -> None:
         self.bug = self.bug or bug

@@ -241,7 +241,7 @@ def test_an_end_that_comes_together_with_news_is_not_forgotten(tmp_path):
         looked = asyncio.Event()
         running = asyncio.create_task(driver.run(lambda: looked.set() or True))
         await looked.wait()
-        driver.wake.set()
+        driver.wake()
         running.cancel()
         done, _ = await asyncio.wait([running], timeout=PATIENCE)
         assert done
