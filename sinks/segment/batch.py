@@ -102,7 +102,7 @@ class Piece:
         """With no failure later than now: a wall clock that was set back while nothing ran puts off no expiry. The arrival is the log's own time."""
         return replace(self, failed_since=self.failed_since and min(self.failed_since, now))
 
-    def _with(self, bodies: bytes, ends: NDArray[np.int64]) -> Self:
+    def _with(self, bodies: bytes | memoryview, ends: NDArray[np.int64]) -> Self:
         return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace)
 
 

@@ -19,7 +19,7 @@ from currents_segment.sinks.segment.batch import Piece
 from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.dead import Dead
 from currents_segment.sinks.segment.keys import Key
-from currents_segment.sinks.segment.lane import Batch, Lane
+from currents_segment.sinks.segment.lane import Batch, Full, Lane
 from currents_segment.sinks.segment.news import News
 
 NAMES: Final = 1_000  # Braze knows some hundreds: more come from hostile files only, and would fill memory and metrics
@@ -121,11 +121,7 @@ class Driver:
         self._name = connector.name
         self._limits = connector.limits
         self._pause = 1 / connector.limits.requests_per_second  # s between requests
-        self._full = {
-            "max_bytes": connector.limits.batch_size,
-            "max_events": connector.limits.batch_events,
-            "max_age": connector.limits.batch_age,
-        }
+        self._full = Full(connector.limits.batch_size, connector.limits.batch_events, connector.limits.batch_age)
         self._next_request = 0.0
         self._key = Key(connector.write_key)
         self.news = News(connector.name, connector.expire_after)
@@ -179,11 +175,11 @@ class Driver:
             if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
             while (delay := self._may_send(monotonic)) <= 0:
-                ready = [lane for lane in self.lanes.values() if lane.ready(now, monotonic, **self._full)]
+                ready = [lane for lane in self.lanes.values() if lane.ready(now, monotonic, self._full)]
                 if not ready:
                     break
                 lane = min(ready, key=lambda one: (len(one.flight), one.since))
-                if (batch := lane.next(now, monotonic, **self._full)) is not None:
+                if (batch := lane.next(now, monotonic, self._full)) is not None:
                     self._start(client, lane, batch, monotonic)
             return self._until_next(now, monotonic, delay)
 

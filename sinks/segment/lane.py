@@ -3,9 +3,24 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from currents_segment.sinks.segment.backoff import due
 from currents_segment.sinks.segment.batch import Piece, halve, take
+
+
+class Full(NamedTuple):
+    """When a batch is closed.
+
+    Attributes:
+        bytes: of its messages and what is around them.
+        events: that it holds.
+        age: seconds since the oldest came into the lane.
+    """
+
+    bytes: int
+    events: int
+    age: float
 
 
 @dataclass(slots=True, eq=False)
@@ -80,13 +95,13 @@ class Lane:
             self.events += piece.count
             self.size += piece.size
 
-    def ready(self, now: float, monotonic: float, *, max_bytes: int, max_events: int, max_age: float) -> bool:
+    def ready(self, now: float, monotonic: float, full: Full) -> bool:
         """Whether `next` has a batch."""
-        if self.waiting and (self.size >= max_bytes or self.events >= max_events or monotonic - self.since >= max_age):
+        if self.waiting and (self.size >= full.bytes or self.events >= full.events or monotonic - self.since >= full.age):
             return True
         return any(due(retry.at, now) for retry in self.retries)
 
-    def next(self, now: float, monotonic: float, *, max_bytes: int, max_events: int, max_age: float) -> Batch | None:
+    def next(self, now: float, monotonic: float, full: Full) -> Batch | None:
         """The next batch to send, moved to `flight`: a retry that is due, else a new one that is full or old enough.
 
         A retry that is not due does not stand in the way of the rest: while others succeed, it alone is what fails.
@@ -94,8 +109,8 @@ class Lane:
         batch = next((retry for retry in self.retries if due(retry.at, now)), None)
         if batch is not None:
             self.retries.remove(batch)
-        elif self.waiting and (self.size >= max_bytes or self.events >= max_events or monotonic - self.since >= max_age):
-            batch = Batch(take(self.waiting, max_bytes, max_events))
+        elif self.waiting and (self.size >= full.bytes or self.events >= full.events or monotonic - self.since >= full.age):
+            batch = Batch(take(self.waiting, full.bytes, full.events))
             self.events -= batch.events
             self.size -= batch.size
             self.since = monotonic
