@@ -4,11 +4,12 @@ Nothing is asked of a group's coordinator: in librdkafka 2.16.0 such a question 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, Node, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from currents_segment.flows.config import Kafka
@@ -21,6 +22,19 @@ UNSEEN: Final = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATIO
 
 T = TypeVar("T")
 Partition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One topic.
+
+    Attributes:
+        id: the cluster's own name for it.
+        leaders: by partition, the broker that leads it, in words; "" where none does.
+    """
+
+    id: str
+    leaders: Mapping[int, str]
 
 
 class Cluster:
@@ -39,6 +53,7 @@ class Cluster:
         self._client: AdminClient | None = None
         self._retired: list[AdminClient] = []  # kept: a client that is destroyed while it is asked something takes the process along
         self._said: KafkaError | None = None
+        self._statistics = ""
 
     def connect(self) -> None:
         """With the secrets as they are now: another client only if one was changed.
@@ -46,12 +61,12 @@ class Cluster:
         Raises:
             UserError: a secret is gone.
         """
-        found = settings.client(self._kafka)
+        found = settings.admin(self._kafka)
         if found != self._settings:
             if self._client is not None:
                 self.generation += 1
                 self._retired.append(self._client)
-            self._client, self._settings = AdminClient(found, error_cb=self._heard), found
+            self._client, self._settings = AdminClient(found, error_cb=self._heard, stats_cb=self._counted), found
 
     @property
     def client(self) -> AdminClient:
@@ -61,6 +76,7 @@ class Cluster:
 
     def ping(self) -> None:
         """Whether anybody answers, and takes us for whom we are; asked first, it names a fault of the set-up within a moment."""
+        self.client.poll(0)  # what came since the last question
         self._said = None
         self._answer(self.client.describe_cluster(request_timeout=TIMEOUT))
 
@@ -68,15 +84,15 @@ class Cluster:
         """All topics that we may see."""
         return list(self.client.list_topics(timeout=TIMEOUT).topics)
 
-    def describe(self, names: Sequence[str]) -> tuple[dict[str, tuple[str, list[int]]], dict[str, str]]:
-        """Identity and partitions of each topic, and why others cannot be looked at."""
-        found: dict[str, tuple[str, list[int]]] = {}
+    def describe(self, names: Sequence[str]) -> tuple[dict[str, Described], dict[str, str]]:
+        """What each topic is, and why others cannot be looked at."""
+        found: dict[str, Described] = {}
         unseen: dict[str, str] = {}
         asked = self.client.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT) if names else {}
         for name, future in asked.items():
             try:
                 topic = self._answer(future)
-                found[name] = str(topic.topic_id), sorted(each.id for each in topic.partitions)
+                found[name] = Described(str(topic.topic_id), {each.id: _named(each.leader) for each in topic.partitions})
             except KafkaException as fault:
                 if fault.args[0].code() not in UNSEEN:
                     raise
@@ -84,7 +100,7 @@ class Cluster:
         return found, unseen
 
     def earliest(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
-        """The first offset that is left of each; those without a leader, or that are just going, are left out."""
+        """The first offset that is left of each; those without a leader, or whose leader says nothing, or that are just going, are left out."""
         return self._offsets(partitions, OffsetSpec.earliest())
 
     def latest(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
@@ -106,7 +122,9 @@ class Cluster:
         found = {}
         for partition, future in asked.items():
             try:
-                found[partition.topic, partition.partition] = self._answer(future).offset
+                offset = self._answer(future).offset
+                if offset != OFFSET_INVALID:  # what librdkafka gives for a broker that did not answer, among others that did
+                    found[partition.topic, partition.partition] = offset
             except KafkaException as fault:
                 error: KafkaError = fault.args[0]
                 if not error.retriable() and error.code() not in GOING:
@@ -133,7 +151,12 @@ class Cluster:
         if self._client is not None:
             self._client.poll(0)  # callbacks come here only
         timed_out = error.code() in faults.TIMED_OUT
-        return faults.sentence(self._said if self._said is not None and (timed_out or self._said.code() in faults.TELLING) else error)
+        if self._said is not None and (timed_out or self._said.code() in faults.TELLING):
+            error = self._said
+        return faults.sentence(error, faults.silent(self._statistics) if error.code() in faults.TIMED_OUT else "")
+
+    def _counted(self, statistics: str) -> None:
+        self._statistics = statistics
 
     def _heard(self, error: KafkaError) -> None:
         if self._said is None or self._said.code() not in faults.TELLING:
@@ -151,3 +174,7 @@ class Cluster:
                     raise KafkaException(self._said) from None
                 if wait() > deadline:
                     raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
+
+
+def _named(node: Node | None) -> str:
+    return "" if node is None or node.id < 0 else f"broker {node.id} at {node.host}:{node.port}"

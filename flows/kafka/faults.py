@@ -1,5 +1,6 @@
 """What brokers and librdkafka say is wrong, in one line for an operator: what, and what to do. Never holds a secret."""
 
+import json
 from typing import Final
 
 from confluent_kafka import KafkaError
@@ -22,9 +23,9 @@ TELLING: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaEr
 """Faults that say why: others that come with them (all brokers down, timed out) only say that."""
 
 
-def sentence(error: KafkaError) -> str:
-    """One line."""
-    said = " ".join(error.str().split())
+def sentence(error: KafkaError, who: str = "") -> str:
+    """One line; with whose fault it is, where that is known."""
+    said = "; ".join(filter(None, (" ".join(error.str().split()), who)))
     remedy = _REMEDIES.get(error.code())
     return f"{remedy} ({said})" if remedy else f"{error.name()}: {said}"
 
@@ -33,3 +34,16 @@ TIMED_OUT: Final = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OU
 """Answers that only say that there is none: what was said beside them says more."""
 FORBIDDEN: Final = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED})
 """What a person must grant; waiting does not help."""
+UNCONNECTED: Final = frozenset({"DOWN", "TRY_CONNECT", "CONNECT"})
+SILENT: Final = 3_000_000  # µs: the administrator's client asks for nothing that takes long
+
+
+def silent(statistics: str) -> str:
+    """The brokers that librdkafka's statistics (STATISTICS.md) show waiting for: by name, with how far it came; "" when there are none."""
+    names = []
+    for name, broker in (json.loads(statistics)["brokers"] if statistics else {}).items():
+        waits = broker["state"] == "UP" and broker["waitresp_cnt"] and not 0 <= broker["rxidle"] < SILENT
+        if name.startswith(":") or broker["state"] == "INIT" or (broker["state"] == "UP" and not waits):
+            continue
+        names.append(name.partition("/")[0] + (" cannot be connected to" if broker["state"] in UNCONNECTED else " says nothing"))
+    return ", ".join(sorted(set(names)))

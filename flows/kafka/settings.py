@@ -11,6 +11,11 @@ CLIENT: Final = {
     "reconnect.backoff.max.ms": 2000,  # a broker that comes back is found within 2 s
     "socket.keepalive.enable": True,
 }
+ADMIN: Final = {
+    "topic.metadata.refresh.interval.ms": 10_000,  # else a broker that is gone is asked for five minutes more
+    "socket.timeout.ms": 10_000,  # a broker that says nothing is not asked again, since others answer
+    "statistics.interval.ms": 5_000,  # only they tell which broker says nothing
+}
 CONSUMER: Final = {
     "auto.offset.reset": "error",  # anything else skips events in silence
     "enable.auto.commit": False,
@@ -48,6 +53,11 @@ def client(kafka: Kafka) -> dict[str, Any]:
             found |= {"sasl.oauthbearer.scope": sasl.scope} if sasl.scope is not None else {}
         found |= {key: _text(value) for key, value in named.items()}
     return found | {key: _text(value) for key, value in kafka.options.items()}
+
+
+def admin(kafka: Kafka) -> dict[str, Any]:
+    """The same for a client that asks what the cluster has."""
+    return {**ADMIN, **client(kafka)}
 
 
 def consumer(kafka: Kafka, group: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from currents_segment.flows.config import Kafka
 from currents_segment.flows.errors import UserError
-from currents_segment.flows.kafka.cluster import Cluster
+from currents_segment.flows.kafka.cluster import Cluster, Described
 
 RETRY: Final = 2.0  # s to the next look after one that failed
 HOURLY: Final = 3600.0  # s between two looks at retention
@@ -26,7 +26,7 @@ class Topic:
 
     Attributes:
         id: the cluster's own name for it: another one after the topic was deleted and created again.
-        count: how many partitions it has; those without a leader have no offsets at the moment.
+        count: how many partitions it has; those without a leader, or whose leader does not answer, have no offsets at the moment.
         earliest: by partition, the first offset that is left.
         latest: by partition, behind the last message that read_committed gives at this moment.
         since: by start time (s since the epoch) and partition, the first offset that is as late.
@@ -51,7 +51,7 @@ class View:
         at: when it began, s of the monotonic clock.
         time: the same, s since the epoch.
         topics: those that match, by name.
-        missing: by name, why a topic that is configured by its name cannot be looked at.
+        missing: why a topic that is configured by its name, or some partitions of a topic (in brackets), cannot be looked at.
     """
 
     at: float
@@ -135,7 +135,12 @@ class Watch:
                 self.fault = self._cluster.reason(error.args[0])
             except UserError as error:
                 self.fault = str(error)
-            self._hurry.wait(RETRY if self.fault else self._kafka.poll)
+            self._hurry.wait(RETRY if self.fault or self._partial else self._kafka.poll)
+
+    @property
+    def _partial(self) -> bool:
+        """Of some partitions nothing could be learned; a leader that changes is soon another."""
+        return self.view is not None and any(topic.count > len(topic.latest) for topic in self.view.topics.values())
 
     def look(self) -> View:
         """Look once.
@@ -151,23 +156,25 @@ class Watch:
         if self._patterns:
             names |= {name for name in cluster.names() if any(pattern.fullmatch(name) for pattern in self._patterns)}
         described, unseen = cluster.describe(sorted(names))
-        partitions = [(name, number) for name, (_, numbers) in described.items() for number in numbers]
-        earliest, latest = cluster.earliest(partitions), cluster.latest(partitions)
-        since = {start: cluster.since(partitions, start) for start in self._starts}
+        earliest = cluster.earliest([(name, number) for name, topic in described.items() for number in topic.leaders])
+        latest = cluster.latest(list(earliest))
+        since = {start: cluster.since(list(latest), start) for start in self._starts}
+        known = [partition for partition in latest if all(partition in offsets for offsets in since.values())]
         if at - self._retention_at >= HOURLY or not self._retention.keys() >= described.keys():
             self._retention, self._retention_at = cluster.retentions(sorted(described)), at
         topics = {}
-        for name, (identity, numbers) in described.items():
-            led = [number for number in numbers if (name, number) in earliest and (name, number) in latest]
+        for name, topic in described.items():
+            led = [number for number in sorted(topic.leaders) if (name, number) in known]
             topics[name] = Topic(
-                identity,
-                len(numbers),
+                topic.id,
+                len(topic.leaders),
                 {number: earliest[name, number] for number in led},
                 {number: latest[name, number] for number in led},
-                {(start, number): offsets.get((name, number), NONE) for start, offsets in since.items() for number in led},
+                {(start, number): offsets[name, number] for start, offsets in since.items() for number in led},
                 *self._retention[name],
             )
-        return View(at, now, topics, {name: why for name, why in unseen.items() if name in self._names})
+        missing = {name: why for name, why in unseen.items() if name in self._names}
+        return View(at, now, topics, missing | _unanswered(described, topics))
 
     def reason(self, error: KafkaError) -> str:
         """Why a look failed, in a sentence."""
@@ -186,3 +193,14 @@ class Watch:
         first = what not in self._told
         self._told.add(what)
         return first
+
+
+def _unanswered(described: Mapping[str, Described], topics: Mapping[str, Topic]) -> dict[str, str]:
+    """Why there is nothing of some partitions, those of a topic with one reason together: `topic [0, 3]`."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for name, topic in described.items():
+        for number in sorted(topic.leaders.keys() - topics[name].latest.keys()):
+            leader = topic.leaders[number]
+            why = f"their leader, {leader}, does not answer in time" if leader else "no broker leads them: those that have them are down"
+            found.setdefault((name, why), []).append(number)
+    return {f"{name} {numbers}": why for (name, why), numbers in found.items()}

@@ -1,6 +1,7 @@
 """What the system tests share: commands as real processes, waiting for conditions, ports and keys."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Final, TypeVar
 
 CLI: Final = (sys.executable, "-m", "currents_segment.flows.cli")
 PATIENCE: Final = 60.0  # s: only against hanging; machines may be busy
+PORTS: Final = (10_000, 32_000)
 STOPPING: Final = 15.0  # s: a stop takes 5 at the most; the rest is for a busy machine
 
 T = TypeVar("T")
@@ -36,15 +38,13 @@ def command(*arguments: object, code: int = 0, env: Mapping[str, str] | None = N
 
 
 def free_port(count: int = 1) -> int:
-    """The first of so many ports in a row on which nothing listens at the moment."""
+    """The first of so many ports in a row on which nothing listens at the moment, below those that Linux gives to whoever connects somewhere."""
     while True:
-        with socket.socket() as one, ExitStack() as others:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            with suppress(OSError, OverflowError):
-                for following in range(port + 1, port + count):
-                    others.enter_context(socket.socket()).bind(("127.0.0.1", following))
-                return port
+        port = random.randrange(*PORTS)
+        with ExitStack() as bound, suppress(OSError):
+            for each in range(port, port + count):
+                bound.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            return port
 
 
 def key(connector: str) -> str:
