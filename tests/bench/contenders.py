@@ -1,0 +1,110 @@
+"""Who does the job: ours in several forms, what a team would write itself, and the floors below which nobody gets. Each as a command that ends when its log does."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from tests.bench import job
+from tests.bench.data import SELECTED, WAVES
+from tests.bench.logs import PARTITIONS, Logs
+from tests.bench.rivals import redpanda
+from tests.bench.rivals.job import Place, Task
+from tests.oracle import truth
+
+Command = list[object]
+Prepare = Callable[[Logs, Path, str, int], Command]
+"""Of the logs, a folder of its own, the endpoint's URL and how many waves to read: its command; no waves: with nothing to do."""
+
+SAMPLE: Final = 1  # wave: for those that take ten times as long
+SMALLER: Final = 6  # waves: with ten connectors, so that a round ends
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One row of the table.
+
+    Attributes:
+        name: as it is shown.
+        group: `ours`, `others` or `floor`.
+        prepare: makes its command.
+        waves: how much of the data it gets.
+        connectors: how many times each event has to arrive.
+        processes: of ours.
+        source: `Kafka` or `bucket`.
+        sends: it has an output that can be checked.
+    """
+
+    name: str
+    group: Literal["ours", "others", "floor"]
+    prepare: Prepare
+    waves: int = WAVES
+    connectors: int = 1
+    processes: int = 1
+    source: Literal["Kafka", "bucket"] = "Kafka"
+    sends: bool = True
+
+
+def ours(
+    source: Literal["Kafka", "bucket"], processes: int, connectors: int, waves: int = WAVES, partitions: int = PARTITIONS
+) -> Contender:
+    """Our command, everything on."""
+
+    def prepare(logs: Logs, home: Path, url: str, waves: int) -> Command:
+        reads = logs.kafka(waves, partitions) if source == "Kafka" else logs.bucket(waves)
+        return job.command(job.configure(home, reads, url, connectors, processes), processes)
+
+    forms = [f"{processes} processes" if processes > 1 else "1 process", f"{connectors} connectors" if connectors > 1 else "1 connector"]
+    return Contender(f"currents-segment, {source}, {', '.join(forms)}", "ours", prepare, waves, connectors, processes, source)
+
+
+def table() -> dict[str, tuple[str, list[Place]]]:
+    """What a team would write down of the published mapping: names and places by type."""
+    known = {entry["currents_type"]: entry for entry in truth.catalogue()}
+    return {
+        name: (
+            known[name]["segment_name"],
+            [
+                (field, tuple(place.split(".")))
+                for field, place in truth._places(known[name], [each["name"] for each in known[name]["fields"]], drop=False)
+            ],
+        )
+        for name in SELECTED
+    }
+
+
+def task(logs: Logs, home: Path, url: str, waves: int) -> Task:
+    """What a rival is told."""
+    return Task(logs.broker.address(), logs.topic(waves), PARTITIONS, logs.registry.url, url, table())
+
+
+def script(module: str) -> Prepare:
+    """A module of `rivals`."""
+
+    def prepare(logs: Logs, home: Path, url: str, waves: int) -> Command:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "task.json").write_text(json.dumps(asdict(task(logs, home, url, waves))))
+        return [sys.executable, "-m", f"tests.bench.rivals.{module}", home / "task.json"]
+
+    return prepare
+
+
+def connect(logs: Logs, home: Path, url: str, waves: int) -> Command:
+    """Redpanda Connect, configured for batches and deduplication in memory."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "connect.yaml").write_text(json.dumps(redpanda.configuration(task(logs, home, url, waves), logs.data.schemas)))
+    return [*redpanda.binary(), "run", home / "connect.yaml"]
+
+
+OURS: Final = [
+    ours(source, processes, connectors, SMALLER if connectors > 3 else WAVES)
+    for source in ("Kafka", "bucket")
+    for processes in (1, 2)
+    for connectors in (1, 3, 10)
+]
+CLIENT: Final = Contender("a careful script with Segment's client", "others", script("client"), SAMPLE)
+FLOW: Final = Contender("a plain Bytewax flow, an item an event", "others", script("flow"), SAMPLE)
+CONNECT: Final = Contender("Redpanda Connect", "others", connect, SAMPLE)
+CONSUME: Final = Contender("floor: consume, and nothing else", "floor", script("consume"), sends=False)
