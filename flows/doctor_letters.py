@@ -8,7 +8,7 @@ from currents_segment.flows import machine
 from currents_segment.flows.config import Config
 from currents_segment.flows.lock import holder
 from currents_segment.flows.preflight import LITTLE, Finding, dead_letters_place
-from currents_segment.sinks.dead_letters import LOCK, Marks, local, read
+from currents_segment.sinks.dead_letters import LOCK, DeadLetters, Marks, Scope, opened
 
 
 @dataclass(slots=True)
@@ -36,15 +36,16 @@ class Letters:
 
 def look(config: Config) -> Letters:
     """Read all of them."""
-    found = Letters(config.dead_letters)
+    place = opened(config.dead_letters)
+    found = Letters(place.name)
     faults: list[str] = []
 
     def unreadable(name: str, what: str) -> None:
         faults.append(f"{name}: {what}")
 
     try:
-        marks = Marks(config.dead_letters, unreadable=unreadable)
-        for letter in read(config.dead_letters, unreadable=unreadable):
+        marks = Marks(place, unreadable=unreadable)
+        for letter in place.read(Scope(), unreadable):
             found.letters += 1
             found.events[letter.connector, letter.outcome.value] += letter.count
             found.replayed += marks.replayed(letter)
@@ -57,13 +58,12 @@ def look(config: Config) -> Letters:
                 "fault", "dead_letters", f"{len(faults)} objects cannot be read whole, first {faults[0]}; restore them, or move them away"
             )
         )
-    found.findings += [*dead_letters_place(config), *_folder(config, found)]
+    found.findings += [*dead_letters_place(config), *_folder(place, found)]
     return found
 
 
-def _folder(config: Config, found: Letters) -> Iterator[Finding]:
-    folder = local(config.dead_letters)
-    if folder is None:
+def _folder(place: DeadLetters, found: Letters) -> Iterator[Finding]:
+    if (folder := place.folder) is None:
         return
     found.replaying = holder(folder / LOCK)
     if (free := machine.free(folder)) < LITTLE:

@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -20,6 +18,7 @@ from currents_segment.flows.bucket import Survey, survey
 from currents_segment.flows.config import Config, Connector, KafkaSource, Source
 from currents_segment.flows.config.model import ENDPOINTS
 from currents_segment.flows.errors import UserError
+from currents_segment.sinks.dead_letters import opened
 
 if TYPE_CHECKING:
     from currents_segment.flows.kafka.survey import KafkaSurvey
@@ -168,11 +167,7 @@ def state_folder(config: Config) -> Iterator[Finding]:
 
 def dead_letters_place(config: Config) -> Iterator[Finding]:
     """What is wrong with the place of dead letters, as far as it can be told without writing."""
-    parts = urlsplit(config.dead_letters)
-    if parts.scheme == "file" and (why := machine.unwritable(Path(unquote(parts.path)))):
-        yield Finding(
-            "fault", "dead_letters", f"{why}: nothing that Segment refuses could be kept; give the folder to the user that runs this"
-        )
+    return (Finding(level, "dead_letters", text) for level, text in opened(config.dead_letters).concerns())
 
 
 def _port(config: Config) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ from currents_segment.flows.status import Status
 from currents_segment.flows.stop import Stop
 from currents_segment.flows.telemetry import http, tracing
 from currents_segment.flows.telemetry.metrics import Requests
-from currents_segment.sinks.dead_letters import DeadLetters
+from currents_segment.sinks.dead_letters import opened
 from currents_segment.sinks.keeper import Keeper
 from currents_segment.sinks.segment.lane import Batch
 from currents_segment.sinks.segment.loads import Loads
@@ -72,7 +72,7 @@ class Process:
         self._tracing = tracing.setup(environ, service_version=version("currents-segment"), process_id=place.process)
         self._window = Window(config.dedup.window, config.dedup.max_ids)
         self._sender = Sender(config.connectors, gate=self._gate, clock=self._clock, watch=self, stopping=lambda: self.stop.requested)
-        self._keeper = Keeper(DeadLetters(config.dead_letters), {name: one.workspace for name, one in config.connectors.items()})
+        self._keeper = Keeper(opened(config.dead_letters), {name: one.workspace for name, one in config.connectors.items()})
         self.board = Board(config, place, self._sender, window=self._window, mode="once" if once else "follow", clock=self._clock)
         self.board.letters_error = lambda: self._keeper.error
 

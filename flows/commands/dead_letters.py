@@ -87,7 +87,7 @@ def dead_letters_show(
     found = list(reading)
     if not found:
         reading.tell()
-        raise FailedError(f"no dead letter has the id {id!r} in {reading.place}; dead-letters list shows the ids")
+        raise FailedError(f"no dead letter has the id {id!r} in {reading.place.name}; dead-letters list shows the ids")
     for number, letter in enumerate(found):
         if as_json:
             typer.echo(_json(letter))

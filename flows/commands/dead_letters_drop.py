@@ -44,8 +44,6 @@ def dead_letters_drop(  # noqa: PLR0917 - typer makes options of them
 
     Exit code 1 when an object cannot be read in whole (it is left as it is) or the place cannot be written to.
     """  # noqa: D301 - \b is click's mark for lines that are not wrapped
-    from currents_segment.sinks.dead_letters import take_out  # noqa: PLC0415 - commands import when they run, so that --help is quick
-
     which = scope(connector=connector, reason=reason, since=since, until=until, ids=ids)
     explicit(which, everything=everything, replayed=replayed)
     reading = Reading(place_of(config, place), which, replayed=replayed)
@@ -53,9 +51,9 @@ def dead_letters_drop(  # noqa: PLR0917 - typer makes options of them
         reading.end()
     objects, dropped, will = 0, set[bytes](), "dropped" if yes else "would be dropped"
     try:
-        for taken in take_out(reading.place, which, wanted=reading.wanted, unreadable=reading.fault, really=yes):
+        for taken in reading.place.take_out(which, wanted=reading.wanted, unreadable=reading.fault, really=yes):
             objects += 1
-            dropped.update(letter.digest for letter in taken.letters)
+            dropped |= taken.letters
             typer.echo(f"{taken.name}: {len(taken.letters):,} {will}, {taken.stay:,} stay")
     except OSError as error:
         raise FailedError(f"stopped after {plural(objects, 'object')}: {error}; type the same again to go on") from error

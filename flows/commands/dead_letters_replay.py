@@ -1,7 +1,6 @@
 """`dead-letters replay`: what did not reach Segment is sent again, once."""
 
 import asyncio
-import itertools
 import os
 import random
 import re
@@ -10,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from currents_segment.flows.config import Config
     from currents_segment.flows.replay import Judge, Plan
     from currents_segment.flows.replay_send import Result
+    from currents_segment.sinks.dead_letters import DeadLetters
 
 NAMED: Final = 20  # refused letters that are named; `list --not-replayed` shows the others
 TERMINAL_EVERY: Final = 0.2  # s between two looks of a person at the progress
@@ -72,6 +73,7 @@ def dead_letters_replay(  # noqa: PLR0917 - typer makes options of them
     """  # noqa: D301 - \b is click's mark for lines that are not wrapped
     from currents_segment.flows.config import load  # noqa: PLC0415 - commands import when they run, so that --help is quick
     from currents_segment.flows.replay import Plan, cases  # noqa: PLC0415
+    from currents_segment.sinks.dead_letters import opened  # noqa: PLC0415
 
     which = scope(connector=connector, reason=reason, since=since, until=until, ids=ids)
     explicit(which, everything=everything)
@@ -80,10 +82,11 @@ def dead_letters_replay(  # noqa: PLR0917 - typer makes options of them
     if connector is not None and connector not in settings.connectors:
         raise UserError(f"--connector: {connector!r} is not in {config}; it has {', '.join(settings.connectors)}")
     judges = _judges(settings, _schema(schema, reason, ids))
+    place = opened(settings.dead_letters)
     with ExitStack() as held:
         if yes:
-            held.enter_context(_held(settings.dead_letters))  # before the marks are read
-        reading = Reading(settings.dead_letters, which)
+            held.enter_context(_held(place))  # before the marks are read
+        reading = Reading(place, which)
         if not reading.whole:
             reading.tell()
             raise FailedError("marks of what was sent cannot be read, as named above, so nothing is sent; mend or remove them")
@@ -103,12 +106,12 @@ def dead_letters_replay(  # noqa: PLR0917 - typer makes options of them
         _end(plan, result, reading, stopped=stopped)
 
 
-def _held(place: str) -> AbstractContextManager[object]:
-    """One replay of a folder at a time. Buckets, and machines that share a folder, have no lock."""
+def _held(place: "DeadLetters") -> AbstractContextManager[object]:
+    """One replay of a folder at a time. Buckets and topics, and machines that share a folder, have no lock."""
     from currents_segment.flows.lock import hold  # noqa: PLC0415
-    from currents_segment.sinks.dead_letters import LOCK, local  # noqa: PLC0415
+    from currents_segment.sinks.dead_letters import LOCK  # noqa: PLC0415
 
-    folder = local(place)
+    folder = place.folder
     if folder is None or not folder.is_dir():
         return nullcontext()
     try:
@@ -126,7 +129,6 @@ def _send(settings: "Config", reading: Reading, judges: "dict[str, Judge]", plan
     from currents_segment.flows.clock import clock  # noqa: PLC0415
     from currents_segment.flows.replay import Plan, cases  # noqa: PLC0415
     from currents_segment.flows.replay_send import Replay, Result  # noqa: PLC0415
-    from currents_segment.sinks.dead_letters import DeadLetters  # noqa: PLC0415
     from currents_segment.sinks.segment.client import Client  # noqa: PLC0415
     from currents_segment.sinks.segment.keys import Key  # noqa: PLC0415
 
@@ -139,15 +141,14 @@ def _send(settings: "Config", reading: Reading, judges: "dict[str, Judge]", plan
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _once, loop, stop)
-        letters = (letter for letter in reading if letter.connector in judges)
-        for name, mine in itertools.groupby(letters, key=lambda letter: letter.connector):
+        for name in plan.letters:
             one = settings.connectors[name]
             client = Client(endpoint=one.endpoint, key=Key(one.write_key), timeout=one.limits.timeout, in_flight=1)
             replay = Replay(
                 one,
                 client,
                 marks=reading.marks,
-                letters=DeadLetters(reading.place),
+                letters=reading.place,
                 clock=now,
                 random=random.random,
                 patience=patience,
@@ -156,10 +157,10 @@ def _send(settings: "Config", reading: Reading, judges: "dict[str, Judge]", plan
                 told=progress.look,
             )
             try:
-                end = await replay.run(cases(mine, judges, reading.marks, Plan()))
+                end = await replay.run(cases(reading.of(replace(reading.scope, connector=name)), judges, reading.marks, Plan()))
             finally:
                 await client.close()
-            _fold(reading, name, now())
+            _fold(reading.place, name, now())
             if end == "stopped":
                 return True
         return False
@@ -175,10 +176,10 @@ def _send(settings: "Config", reading: Reading, judges: "dict[str, Judge]", plan
         progress.end()
 
 
-def _fold(reading: Reading, connector: str, now: float) -> None:
+def _fold(place: "DeadLetters", connector: str, now: float) -> None:
     """Fewer objects to read next time; nothing is lost where it cannot be done."""
     try:
-        reading.marks.fold(connector, now)
+        place.fold(connector, now)
     except OSError as error:
         typer.echo(f"marks of {connector} could not be put together: {error}; they are all there", err=True)
 

@@ -13,7 +13,7 @@ from currents_segment.codecs.outcome import KEPT, Outcome
 from currents_segment.flows.errors import FailedError, UserError
 
 if TYPE_CHECKING:
-    from currents_segment.sinks.dead_letters import DeadLetter, Scope
+    from currents_segment.sinks.dead_letters import DeadLetter, DeadLetters, Scope
 
 Config = Annotated[Path | None, typer.Argument(help="Configuration file; its dead_letters is where to look.", show_default=False)]
 PlaceOption = Annotated[str | None, typer.Option(help="Folder or bucket URL to look in, instead of a configuration file.")]
@@ -66,7 +66,7 @@ class Reading:
         marks: what was replayed.
     """
 
-    def __init__(self, place: str, which: "Scope", *, replayed: bool | None = None) -> None:
+    def __init__(self, place: "DeadLetters", which: "Scope", *, replayed: bool | None = None) -> None:
         from currents_segment.sinks.dead_letters import Marks  # noqa: PLC0415
 
         self.place, self.scope = place, which
@@ -83,20 +83,12 @@ class Reading:
         return not self._faults
 
     def __iter__(self) -> "Iterator[DeadLetter]":
-        from currents_segment.sinks.dead_letters import read  # noqa: PLC0415
+        return self.of(self.scope)
 
-        which = self.scope
-        letters = read(
-            self.place,
-            unreadable=self.fault,
-            connector=which.connector,
-            since=which.since,
-            until=which.until,
-            reason=which.reason,
-            ids=which.ids,
-        )
+    def of(self, which: "Scope") -> "Iterator[DeadLetter]":
+        """The letters of a narrower scope."""
         try:
-            yield from filter(self.wanted, letters)
+            yield from filter(self.wanted, self.place.read(which, self.fault))
         except OSError as error:
             raise _not_listed(error) from error
 
@@ -119,21 +111,23 @@ class Reading:
         """Tells, and fails if there was anything to tell."""
         self.tell()
         if self._faults:
-            raise FailedError(f"not everything in {self.place} could be read, as named above; the rest is shown")
+            raise FailedError(f"not everything in {self.place.name} could be read, as named above; the rest is shown")
 
 
-def place_of(config: Path | None, place: str | None) -> str:
+def place_of(config: Path | None, place: str | None) -> "DeadLetters":
     """Where to look: as the configuration says, or as typed."""
+    from currents_segment.sinks.dead_letters import opened  # noqa: PLC0415
+
     if config is not None and place is None:
         from currents_segment.flows.config import load  # noqa: PLC0415
 
-        return load(config, secrets=False).dead_letters  # nothing is sent: the write key need not be there
+        return opened(load(config, secrets=False).dead_letters)  # nothing is sent: the write key need not be there
     if place is None or config is not None:
         raise UserError("where to look: give either the configuration file or --place FOLDER_OR_URL")
     from currents_segment.flows.config.places import normal  # noqa: PLC0415
 
     try:
-        return normal(place, Path.cwd())
+        return opened(normal(place, Path.cwd()))
     except ValueError as error:
         raise UserError(f"--place: {error}") from error
 

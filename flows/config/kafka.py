@@ -1,4 +1,4 @@
-"""Kafka as a source: where the brokers are, which topics, how messages are framed, and how both sides trust each other.
+"""Kafka: where the brokers are and how both sides trust each other; as a source, which topics and how messages are framed; for dead letters, which topic.
 
 What is passed through to librdkafka is checked against it at once; what would break a guarantee is refused with the reason.
 """
@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from currents_segment.flows.config import places
-from currents_segment.flows.config.kinds import Brokers, File, KnownType, Option, Secret, Topic, TypeFrom
+from currents_segment.flows.config.kinds import Brokers, File, KnownType, Option, Secret, Topic, TopicName, TypeFrom
 from currents_segment.flows.config.quantities import WrongValueError, durations
 from currents_segment.flows.config.section import Part, Section, setting
 
@@ -91,10 +91,33 @@ class Registry(Section):
         return self
 
 
-class Kafka(Section):
-    """Topics of an Apache Kafka cluster, or of what speaks its protocol."""
+class Access(Section):
+    """How to reach an Apache Kafka cluster, or what speaks its protocol."""
 
     bootstrap: Brokers = setting("Some brokers to begin with: host:port, several separated by commas.")
+    tls: Tls | None = setting("Encrypt, and check whom we talk to; without it nothing is encrypted.", None)
+    sasl: Sasl | None = setting("Say who we are by SASL.", None)
+    options: Mapping[str, Option] = setting(
+        "Any other setting of librdkafka, by its own name; those that would break a guarantee are refused. Secrets by reference.",
+        default_factory=dict,
+    )
+
+
+class LettersTopic(Access):
+    """The topic of a cluster that dead letters go to."""
+
+    topic: TopicName = setting("Its name. It must be there; see docs/kafka.md for the grants and settings that it needs.")
+
+
+class KafkaLetters(Section):
+    """A topic for events that were expired, rejected or undecodable."""
+
+    kafka: LettersTopic = setting("A topic of a Kafka cluster.")
+
+
+class Kafka(Access):
+    """Topics of an Apache Kafka cluster, or of what speaks its protocol."""
+
     topics: Annotated[tuple[Topic, ...], Field(strict=False, min_length=1)] = setting(
         "Topics by name, or by a pattern that begins with ^ and is held against the whole name; a topic that appears later is read from its beginning."
     )
@@ -114,8 +137,6 @@ class Kafka(Section):
         "With type topic: the event type by topic, for topics that are not named by it.", default_factory=dict
     )
     registry: Registry | None = setting("The schema registry that messages refer to; without it they are undecodable/unknown_schema.", None)
-    tls: Tls | None = setting("Encrypt, and check whom we talk to; without it nothing is encrypted.", None)
-    sasl: Sasl | None = setting("Say who we are by SASL.", None)
     group: Annotated[str, Field(min_length=1)] | None = setting(
         "Positions are also committed to the consumer group GROUP.CONNECTOR, for lag tools; nothing is ever read from there. null: not committed.",
         "currents-segment",
@@ -127,10 +148,6 @@ class Kafka(Section):
     )
     # As often as tools look at lag; a new partition waits as long. It costs three small requests.
     poll: Annotated[float, durations("1s", "10m")] = setting("Time between two looks at topics, partitions and their ends.", "10s")
-    options: Mapping[str, Option] = setting(
-        "Any other setting of librdkafka, by its own name; those that would break a guarantee are refused. Secrets by reference.",
-        default_factory=dict,
-    )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -92,6 +92,12 @@ def _topic(value: object) -> str:
     return value
 
 
+def _topic_name(value: object) -> str:
+    if isinstance(value, str) and value.startswith("^"):
+        raise WrongValueError(f"{shown(value)} is a pattern: write one topic's name")
+    return _topic(value)
+
+
 def _type_from(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"schema|topic|header:.+", value):
         raise WrongValueError(f"{shown(value)} is no place of a type: write schema, topic, or header:NAME")
@@ -137,6 +143,7 @@ Option = Annotated[str | SecretRef, PlainValidator(_option), WithJsonSchema({"ty
 File = Annotated[Path, PlainValidator(_file), WithJsonSchema({"type": "string"})]
 Brokers = Annotated[str, PlainValidator(_brokers), WithJsonSchema({"type": "string"})]
 Topic = Annotated[str, PlainValidator(_topic), WithJsonSchema({"type": "string"})]
+TopicName = Annotated[str, PlainValidator(_topic_name), WithJsonSchema({"type": "string"})]
 TypeFrom = Annotated[str, PlainValidator(_type_from), WithJsonSchema({"type": "string", "pattern": "^(schema|topic|header:.+)$"})]
 Event = Annotated[str, PlainValidator(_event), WithJsonSchema({"type": "string"})]
 KnownType = Annotated[str, BeforeValidator(_known_type)]

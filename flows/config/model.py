@@ -3,7 +3,7 @@
 Frozen models: durations are seconds, sizes are bytes, folders are absolute. A field's description is what editors show and `config schema` prints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -13,7 +13,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, fie
 from currents_segment.codecs import catalogue
 from currents_segment.codecs.profile import Profile
 from currents_segment.flows.config import places
-from currents_segment.flows.config.kafka import KafkaSource
+from currents_segment.flows.config.kafka import KafkaLetters, KafkaSource
 from currents_segment.flows.config.kinds import EVERYTHING, Email, Event, Folder, Integration, KnownType, Name, Option, Place, Secret, Start
 from currents_segment.flows.config.quantities import counts, durations, sizes
 from currents_segment.flows.config.references import SecretRef
@@ -148,7 +148,12 @@ def _kind(source: Any) -> str:
     return "<kafka>" if isinstance(source, KafkaSource) or (isinstance(source, Mapping) and "kafka" in source) else "<bucket>"
 
 
+def _letters_kind(place: Any) -> str:
+    return "<kafka>" if isinstance(place, KafkaLetters | Mapping) else "<place>"
+
+
 AnySource = Annotated[Annotated[Source, Tag("<bucket>")] | Annotated[KafkaSource, Tag("<kafka>")], Discriminator(_kind)]
+AnyLetters = Annotated[Annotated[Place, Tag("<place>")] | Annotated[KafkaLetters, Tag("<kafka>")], Discriminator(_letters_kind)]
 
 
 class Workspace(Section):
@@ -182,8 +187,9 @@ class Config(Section):
         "Folder for positions, known ids and events under way. Keep it on a local disk or block storage (never NFS): it is what a restart resumes from.",
         "state",
     )
-    dead_letters: Place = setting(
-        "Folder or bucket URL for events that were expired, rejected or undecodable; default: dead-letters in the state folder.", None
+    dead_letters: AnyLetters = setting(
+        "Folder, bucket URL or Kafka topic for events that were expired, rejected or undecodable; default: dead-letters in the state folder.",
+        None,
     )
     http: Http | None = setting("Health, metrics and status over HTTP; null turns it off.", default_factory=Http)
     dedup: Dedup = setting("How events that come again are recognised.", default_factory=Dedup)
@@ -197,9 +203,9 @@ class Config(Section):
 
     @field_validator("dead_letters", mode="wrap")
     @classmethod
-    def _beside_the_state(cls, value: object, handler: Any, info: ValidationInfo) -> str:
+    def _beside_the_state(cls, value: object, handler: Callable[[object], str | KafkaLetters], info: ValidationInfo) -> str | KafkaLetters:
         if value is not None:
-            return str(handler(value))
+            return handler(value)
         state = info.data.get("state")  # not there where it is a mistake itself
         return (state / "dead-letters").as_uri() if state else ""
 

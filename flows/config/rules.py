@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from currents_segment.flows.config import places
 from currents_segment.flows.config.document import Mistake, Place
-from currents_segment.flows.config.librdkafka import refusal
+from currents_segment.flows.config.librdkafka import OF_LETTERS, REFUSED, refusal
 
 _SECRET_OPTION: Final = re.compile(
     r"(secret|password|token|key\.pem$|(account|access|sas)_key$)(?!.*[._](file|path|uri|url|location|enabled?)$)", re.IGNORECASE
@@ -115,11 +115,18 @@ def _topics(data: Any) -> Iterator[Mistake]:
             continue
         for index, topic in enumerate(topics):
             here = (*place, "topics", index)
-            for other_topic, other_brokers, other in seen:
-                if _same(str(topic), other_topic) and set(brokers.split(",")) & set(other_brokers.split(",")):
-                    yield Mistake(here, f"is read by {_path(other)} already: every event would be sent twice; keep one of them")
-                    break
+            if other := _read_by(str(topic), brokers, seen):
+                yield Mistake(here, f"is read by {_path(other)} already: every event would be sent twice; keep one of them")
             seen.append((str(topic), brokers, here))
+    for place, kafka in _letters(data):
+        if other := _read_by(str(kafka.get("topic")), str(kafka.get("bootstrap")), seen):
+            yield Mistake((*place, "topic"), f"is read by {_path(other)}: its letters would be read as events; write another topic")
+
+
+def _read_by(topic: str, brokers: str, seen: list[tuple[str, str, Place]]) -> Place | None:
+    """The first topic of a source that is certainly the same one."""
+    addresses = set(brokers.split(","))
+    return next((place for other, others, place in seen if _same(topic, other) and addresses & set(others.split(","))), None)
 
 
 def _same(one: str, other: str) -> bool:
@@ -133,17 +140,25 @@ def _same(one: str, other: str) -> bool:
     return one == other
 
 
+def _letters(data: Any) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """The topic of dead letters, where they go to one."""
+    for key, kafka in _items(data, "dead_letters"):
+        if key == "kafka" and isinstance(kafka, Mapping):
+            yield ("dead_letters", "kafka"), kafka
+
+
 def _passed_through(data: Any) -> Iterator[Mistake]:
-    for place, kafka in _kafkas(data):
+    clusters = [*((REFUSED, *found) for found in _kafkas(data)), *((OF_LETTERS, *found) for found in _letters(data))]
+    for refused, place, kafka in clusters:
         for name, value in _items(kafka, "options"):
             if isinstance(value, str | int | float):
                 text = str(value).lower() if isinstance(value, bool) else str(value)
-                if why := refusal(name, None if text.startswith(("env:", "file:")) else text):
+                if why := refusal(name, None if text.startswith(("env:", "file:")) else text, refused):
                     yield Mistake((*place, "options", name), why)
 
 
 def _literal_secrets(data: Any) -> Iterator[Mistake]:
-    parts = [*_parts(data, "sources"), *_kafkas(data)]
+    parts = [*_parts(data, "sources"), *_kafkas(data), *_letters(data)]
     for place, source in parts:
         for key, value in _items(source, "options"):
             if _SECRET_OPTION.search(key) and not str(value).startswith(("env:", "file:")):

@@ -64,6 +64,6 @@ def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
             return {**schema()["$defs"][choice["$ref"].rpartition("/")[2]], **part}
     if "oneOf" in part:  # of several kinds: what any of them takes
         kinds = [_resolved(kind) for kind in part["oneOf"]]
-        properties = {name: value for kind in kinds for name, value in kind["properties"].items()}
-        return {**kinds[0], "properties": properties, "required": [name for kind in kinds for name in kind["required"]]}
+        properties = {name: value for kind in kinds for name, value in kind.get("properties", {}).items()}
+        return {**kinds[0], **part, "properties": properties, "required": [name for kind in kinds for name in kind.get("required", ())]}
     return part

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, Node, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
-from currents_segment.flows.config import Kafka
+from currents_segment.flows.config import Access
 from currents_segment.flows.kafka import faults, settings
 
 TIMEOUT: Final = 10.0  # s, of each question: a network that swallows everything gives no error
@@ -46,7 +46,7 @@ class Cluster:
         generation: how often the client was made anew since who we are was changed.
     """
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Access) -> None:
         self.generation = 0
         self._kafka = kafka
         self._settings: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from currents_segment.flows.config import Kafka, SecretRef
+from currents_segment.flows.config import Access, Kafka, SecretRef
 
 CLIENT: Final = {
     "client.id": "currents-segment",
@@ -29,7 +29,7 @@ CONSUMER: Final = {
 }
 
 
-def client(kafka: Kafka) -> dict[str, Any]:
+def client(kafka: Access) -> dict[str, Any]:
     """Where the brokers are, whom we trust and who we are.
 
     Raises:
@@ -60,7 +60,7 @@ def admin(kafka: Kafka) -> dict[str, Any]:
     return {**ADMIN, **client(kafka)}
 
 
-def consumer(kafka: Kafka, group: str) -> dict[str, Any]:
+def consumer(kafka: Access, group: str) -> dict[str, Any]:
     """The same for a consumer, which needs the name of a group and never joins it."""
     return {**CONSUMER, **client(kafka), "group.id": group}
 
@@ -70,7 +70,7 @@ def group(kafka: Kafka, connector: str) -> str:
     return f"{kafka.group or 'currents-segment'}.{connector}"
 
 
-def _protocol(kafka: Kafka) -> str:
+def _protocol(kafka: Access) -> str:
     if kafka.sasl is not None:
         return "SASL_PLAINTEXT" if kafka.tls is None else "SASL_SSL"
     return "PLAINTEXT" if kafka.tls is None else "SSL"

@@ -1,145 +1,115 @@
-"""Dead letters written, read again, and taken out.
+"""What keeps dead letters, whatever it is: a folder, a bucket or a topic. Who writes, reads, marks or drops them does not know which it has."""
 
-One object a connector, day and call, so that tools find their way by name alone:
-`connector=<name>/date=YYYY-MM-DD/<HHMMSS>-<hash>.jsonl.gz`, compressed lines of JSON.
-"""
-
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from xxhash import xxh3_128_hexdigest
+from currents_segment.sinks.dead_letters.letter import DeadLetter
+from currents_segment.sinks.dead_letters.mark import Mark
+from currents_segment.sinks.dead_letters.scope import Scope
 
-from currents_segment.sinks.dead_letters.letter import DeadLetter, dump, load
-from currents_segment.sinks.dead_letters.lines import packed, unpacked
-from currents_segment.sinks.dead_letters.places import Place, opened
-from currents_segment.sinks.dead_letters.scope import SUFFIX, Scope, day, folder
+if TYPE_CHECKING:
+    from currents_segment.flows.config import KafkaLetters
 
 Unreadable = Callable[[str, str], None]
-"""Told an object's name and what of it cannot be read; reading goes on."""
-
-
-class DeadLetters:
-    """The place that dead letters are written to. Called from a background thread, never from a step of the dataflow.
-
-    Args:
-        place: a folder, a `file://` URL or a bucket's URL.
-    """
-
-    def __init__(self, place: str) -> None:
-        self._place: Place = opened(place)
-
-    def write(self, records: Sequence[DeadLetter]) -> None:
-        """All records are durable once this returns; raises OSError when they are not, and the caller calls again with the same ones.
-
-        An object's name comes from what it holds, so that writing the same letters again replaces it instead of doubling them.
-        """
-        objects: dict[tuple[str, str], list[DeadLetter]] = defaultdict(list)
-        for record in records:
-            objects[record.connector, day(record.at)].append(record)
-        for (connector, date), letters in objects.items():
-            self._place.put(f"{folder(connector)}date={date}/{_name(letters)}", packed(map(dump, letters)))
-
-
-def read(
-    place: str,
-    *,
-    unreadable: Unreadable,
-    connector: str | None = None,
-    since: float | None = None,
-    until: float | None = None,
-    reason: str | None = None,
-    ids: frozenset[str] | None = None,
-) -> Iterator[DeadLetter]:
-    """Every letter of the scope once, by connector and day, about in the order in which they ended.
-
-    Args:
-        place: as for `DeadLetters`.
-        unreadable: see `Unreadable`.
-        connector: as in `Scope`, as all the others.
-        since: see there.
-        until: see there.
-        reason: see there.
-        ids: see there.
-
-    Raises:
-        OSError: the place cannot be listed.
-    """
-    source, scope, seen = opened(place), Scope(connector, reason, since, until, ids), set[bytes]()
-    for name in filter(scope.may_hold, source.names(scope.folder)):
-        for _, letter in _letters(source, name, unreadable):
-            if scope.holds(letter) and letter.digest not in seen:
-                seen.add(letter.digest)  # 16 bytes a letter, however long its id is
-                yield letter
+"""Told the name of an object or message and what of it cannot be read; reading goes on."""
+Concern = tuple[Literal["fault", "warning"], str]
+"""What somebody should know before the start, with what to do; a fault keeps letters from being written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is taken out of one object, and how many letters stay in it."""
+    """What is taken out of one object or partition.
+
+    Attributes:
+        name: of the object or partition.
+        letters: digests of what is taken out of it.
+        stay: how many letters stay in it.
+    """
 
     name: str
-    letters: tuple[DeadLetter, ...]
+    letters: frozenset[bytes]
     stay: int
 
 
-def take_out(place: str, scope: Scope, *, wanted: Callable[[DeadLetter], bool], unreadable: Unreadable, really: bool) -> Iterator[Taken]:
-    """Letters of the scope are taken out of each object that holds some, whole objects at a time; every other line stays byte for byte.
+class DeadLetters(Protocol):
+    """The place of dead letters and of the marks of what was sent again. Every fault of a place is an OSError, in words for an operator.
 
-    What stays is durable under its new name before the old object is deleted, so a crash in between leaves letters twice (they are read
-    once) and never lets one go. An object that cannot be read in whole is told and left alone.
-
-    Args:
-        place: as for `DeadLetters`.
-        scope: which letters.
-        wanted: asked of each letter of the scope; only those for which it is true are taken out.
-        unreadable: see `Unreadable`.
-        really: without, nothing is changed.
-
-    Raises:
-        OSError: the place cannot be listed or written to; what was given so far is done.
+    Nothing is touched or asked before it is needed. One thread at a time.
     """
-    source = opened(place)
-    for name in list(filter(scope.may_hold, source.names(scope.folder))):  # all, before new ones appear
-        faults: list[tuple[str, str]] = []
-        lines = list(_letters(source, name, lambda *fault, faults=faults: faults.append(fault)))
-        gone = [letter for _, letter in lines if scope.holds(letter) and wanted(letter)]
-        for fault in faults:
-            unreadable(*fault)
-        if faults or not gone:
-            continue
-        digests = {letter.digest for letter in gone}
-        stay = [(line, letter) for line, letter in lines if letter.digest not in digests]
-        if really:
-            if stay:
-                source.put(f"{name.rpartition('/')[0]}/{_name([letter for _, letter in stay])}", packed(line + b"\n" for line, _ in stay))
-            source.delete(name)
-        yield Taken(name, tuple(gone), len(stay))
+
+    @property
+    def name(self) -> str:
+        """Where it is, in words."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder that it is; None where it is none."""
+
+    @property
+    def lingers(self) -> str:
+        """What stays of letters that were taken out, in words; empty where nothing does."""
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """All letters are durable once this returns; OSError when they are not, and the caller calls again with the same ones.
+
+        Letters that are written twice, for that reason or after a crash, are read once. Called from a background thread, never from a step of
+        the dataflow.
+        """
+
+    def read(self, scope: Scope, unreadable: Unreadable) -> Iterator[DeadLetter]:
+        """Every letter of the scope once, about in the order in which they ended.
+
+        Raises:
+            OSError: the place cannot be looked at; what was given so far is right.
+        """
+
+    def take_out(self, scope: Scope, *, wanted: Callable[[DeadLetter], bool], unreadable: Unreadable, really: bool) -> Iterator[Taken]:
+        """Letters of the scope are taken out for good; an interruption never lets another one go, and doing it again ends it.
+
+        Args:
+            scope: which letters.
+            wanted: asked of each letter of the scope; only those for which it is true are taken out.
+            unreadable: see there.
+            really: without, nothing is changed.
+
+        Raises:
+            OSError: the place cannot be looked at or written to; what was given so far is done.
+        """
+
+    def marks(self, connector: str | None, unreadable: Unreadable) -> Iterator[Mark]:
+        """All marks, or a connector's.
+
+        Raises:
+            OSError: the place cannot be looked at.
+        """
+
+    def mark(self, marks: Sequence[Mark], at: float) -> None:
+        """Marks, all of one connector, of letters that were read here are durable once this returns; OSError when they are not.
+
+        Args:
+            marks: at least one.
+            at: when Segment took what they say, seconds since the epoch.
+        """
+
+    def fold(self, connector: str, at: float) -> None:
+        """Marks of one connector are put together, where that makes them quicker to read; no moment knows less.
+
+        Raises:
+            OSError: not done, or not to the end; the marks are all there.
+        """
+
+    def concerns(self) -> Iterator[Concern]:
+        """What stands in the way of letters, as far as it can be told without writing."""
 
 
-def _letters(source: Place, name: str, unreadable: Unreadable) -> Iterator[tuple[bytes, DeadLetter]]:
-    """The lines of one object and their letters; what cannot be read of it is told once, with its extent."""
-    try:
-        lines, tear = unpacked(source.get(name))
-    except OSError as error:
-        unreadable(name, str(error))
-        return
-    wrong, what = 0, ""
-    for line in lines:
-        try:
-            letter = load(line)
-        except ValueError as error:
-            wrong, what = wrong + 1, str(error)
-            continue
-        yield line, letter
-    if wrong:
-        unreadable(name, f"{wrong} of {len(lines)} lines: {what}")
-    if tear:
-        unreadable(name, tear)
+def opened(place: "str | KafkaLetters") -> DeadLetters:
+    """The place that a path, a `file://` URL, a bucket URL (`s3://`, `gs://`, `az://`) or a configuration's topic names."""
+    if isinstance(place, str):
+        from currents_segment.sinks.dead_letters.objects import Objects  # noqa: PLC0415 - it is one of these
 
+        return Objects(place)
+    from currents_segment.sinks.dead_letters.topic import Topic  # noqa: PLC0415 - who has no Kafka does not pay for its client
 
-def _name(letters: Sequence[DeadLetter]) -> str:
-    """The time of the first letter, for the order of a listing; and what the letters are, in whatever order they come."""
-    first = datetime.fromtimestamp(min(letter.at for letter in letters), UTC)
-    identities = sorted(repr(letter.identity) for letter in letters)
-    return f"{first:%H%M%S}-{xxh3_128_hexdigest(repr(identities).encode())}{SUFFIX}"
+    return Topic(place.kafka)

@@ -33,7 +33,7 @@ class Place(Protocol):
         """The object is gone for good once this returns; one that was gone already is no fault."""
 
 
-def opened(place: str) -> Place:
+def at(place: str) -> Place:
     """The place that a path, a `file://` URL or a bucket URL (`s3://`, `gs://`, `az://`) names; nothing is touched or asked yet."""
     return Bucket(place) if (folder := local(place)) is None else Folder(folder)
 

@@ -11,7 +11,7 @@ from currents_segment.codecs.catalogue import load
 from currents_segment.codecs.chunk import Origin
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.codecs.profile import Profile
-from currents_segment.sinks.dead_letters import DeadLetter, read
+from currents_segment.sinks.dead_letters import DeadLetter, Scope, opened
 
 NOON = 1_800_014_400.0  # 2027-01-15 12:00 UTC
 KEY = "w3r1te-k3y-of-shop"
@@ -122,4 +122,4 @@ def lying(folder):
     def unreadable(name, what):
         raise AssertionError(name, what)
 
-    return list(read(str(folder), unreadable=unreadable))
+    return list(opened(str(folder)).read(Scope(), unreadable))

@@ -12,7 +12,7 @@ from currents_segment.flows.config import load
 from currents_segment.flows.doctor import inspect, moment
 from currents_segment.flows.lock import hold
 from currents_segment.flows.slots import SLOTS, Unit
-from currents_segment.sinks.dead_letters import LOCK, DeadLetter, DeadLetters
+from currents_segment.sinks.dead_letters import LOCK, DeadLetter, opened
 
 HOUR = 3600.0
 CONFIG = """
@@ -56,7 +56,7 @@ def letter(name, outcome=Outcome.EXPIRED):
 def test_a_whole_store_and_its_places_are_well(config):
     """What it holds is told; nothing needs attention."""
     made(config.state, slots(HERE))
-    DeadLetters(config.dead_letters).write([letter("m-1"), letter("m-2"), letter("m-3", Outcome.REFUSED)])
+    opened(config.dead_letters).write([letter("m-1"), letter("m-2"), letter("m-3", Outcome.REFUSED)])
     report = examined(config)
     assert [] == told(report)
     assert (3, 32) == (report.store.files, sum(extent.rows for extent in report.store.extents.values()))
@@ -174,7 +174,7 @@ def test_a_clock_that_was_set_back_is_told(config):
 def test_letters_that_cannot_be_read_are_told(config):
     """With the first of them."""
     made(config.state, slots(HERE))
-    DeadLetters(config.dead_letters).write([letter("m-1")])
+    opened(config.dead_letters).write([letter("m-1")])
     (name,) = (config.state.parent / "dead-letters").rglob("*.gz")
     name.write_bytes(b"torn")
     (line,) = told(examined(config))

@@ -10,7 +10,7 @@ from currents_segment.codecs.catalogue import load
 from currents_segment.codecs.message import MAX_MESSAGE
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.replay import NOT_CONFIGURED, Case, Judge, Plan, Stays, cases
-from currents_segment.sinks.dead_letters import Mark, Marks
+from currents_segment.sinks.dead_letters import Mark, Marks, opened
 
 
 def _judge(schema=None, **settings):
@@ -21,7 +21,7 @@ def _marks(place):
     def unreadable(name, what):
         raise AssertionError(name, what)
 
-    return Marks(str(place), unreadable=unreadable)
+    return Marks(opened(str(place)), unreadable=unreadable)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.EXPIRED, Outcome.REFUSED])

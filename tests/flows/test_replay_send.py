@@ -13,7 +13,7 @@ from currents_segment.flows.config import load
 from currents_segment.flows.replay import Judge, Plan, cases
 from currents_segment.flows.replay_send import Replay, Result
 from currents_segment.flows.simulate.segment import Double
-from currents_segment.sinks.dead_letters import DeadLetters, Marks
+from currents_segment.sinks.dead_letters import Marks, opened
 from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.keys import Key
 
@@ -31,7 +31,7 @@ def _unreadable(name, what):
 def _replay(double, folder, given, *, marks=None, stop_after=None, patience=30.0, **settings):
     """How one replay of these letters ends, and what came of it; `stop_after` so many requests it is asked to stop."""
     result, told = Result(), []
-    marks = marks or Marks(str(folder / "dead"), unreadable=_unreadable)
+    marks = marks or Marks(opened(str(folder / "dead")), unreadable=_unreadable)
 
     async def main(url):
         connector = load(configured(folder, url, **settings)).connectors["shop"]
@@ -47,7 +47,7 @@ def _replay(double, folder, given, *, marks=None, stop_after=None, patience=30.0
             connector,
             client,
             marks=marks,
-            letters=DeadLetters(str(folder / "dead")),
+            letters=opened(str(folder / "dead")),
             clock=time.time,
             random=lambda: 0.0,
             patience=patience,
@@ -152,7 +152,7 @@ def test_a_stop_does_not_wait_for_a_backoff(double, tmp_path):
 
 def test_what_cannot_be_marked_stops_the_replay(double, tmp_path):
     """Otherwise the same batches would go out again and again: one at the most does."""
-    marks = Marks(str(tmp_path / "dead"), unreadable=_unreadable)
+    marks = Marks(opened(str(tmp_path / "dead")), unreadable=_unreadable)
     (tmp_path / "dead").mkdir()
     (tmp_path / "dead/replayed").write_text("a file where a folder must be")
     with pytest.raises(OSError, match="replayed"):
@@ -166,7 +166,7 @@ def test_what_cannot_be_marked_stops_the_replay(double, tmp_path):
 
 def test_the_order_of_things(double, tmp_path):
     """A batch is marked before the next one is sent."""
-    marks = Marks(str(tmp_path / "dead"), unreadable=_unreadable)
+    marks = Marks(opened(str(tmp_path / "dead")), unreadable=_unreadable)
     seen, write = [], marks.write
 
     def look(new, at):
@@ -182,10 +182,10 @@ def test_bytes_are_marked_when_all_of_them_are_sent(double, tmp_path):
     """What still cannot be sent is a letter before the old one is marked; a replay between knows what was sent."""
     one = unread(*(datum(f"e-{n}") for n in range(14)), b"\xff")
     assert ("stopped", Result(sent=10)) == _replay(double, tmp_path, [one], stop_after=1)
-    assert not Marks(str(tmp_path / "dead"), unreadable=_unreadable).replayed(one)
+    assert not Marks(opened(str(tmp_path / "dead")), unreadable=_unreadable).replayed(one)
     assert [] == lying(tmp_path / "dead")
     assert ("done", Result(sent=4)) == _replay(double, tmp_path, [one])
-    assert Marks(str(tmp_path / "dead"), unreadable=_unreadable).replayed(one)
+    assert Marks(opened(str(tmp_path / "dead")), unreadable=_unreadable).replayed(one)
     assert [(Outcome.BAD_DATUM, 1)] == [(new.outcome, new.count) for new in lying(tmp_path / "dead")]
     assert 14 == len(kept(double))
     assert ("done", Result()) == _replay(double, tmp_path, [one])
@@ -196,5 +196,5 @@ def test_letters_of_one_message_are_sent_once(double, tmp_path):
     first = letter("m-0")
     again = letter("m-0", Outcome.REFUSED)
     assert ("done", Result(sent=11)) == _replay(double, tmp_path, [first, *letters(10, "n"), again])
-    assert Marks(str(tmp_path / "dead"), unreadable=_unreadable).replayed(again)
+    assert Marks(opened(str(tmp_path / "dead")), unreadable=_unreadable).replayed(again)
     assert 11 == len(kept(double))

@@ -14,10 +14,11 @@ from tests.system.rig import CLI, PATIENCE, T, command, key, wait
 from tests.system.runs import Run
 
 from currents_segment.codecs.outcome import KEPT, Outcome
+from currents_segment.flows.config import load
 from currents_segment.flows.simulate.expected_file import total
 from currents_segment.flows.status import Connector, Status, balance
 from currents_segment.flows.telemetry import ask
-from currents_segment.sinks.dead_letters import DeadLetter, read
+from currents_segment.sinks.dead_letters import DeadLetter, Scope, opened
 
 OFFSET_FILE: Final = "CURRENTS_SEGMENT_CLOCK_OFFSET_FILE"
 
@@ -135,7 +136,7 @@ class Job:
         def unreadable(name: str, what: str) -> None:
             raise AssertionError(f"{name}: {what}")
 
-        return list(read(self.dead_letters.as_uri(), unreadable=unreadable))
+        return list(opened(load(self.config, secrets=False).dead_letters).read(Scope(), unreadable))
 
     def compare(self, *exports: Export, code: int = 0) -> str:
         """What the `compare` command says of the double's view and of the ledger that the last run left."""

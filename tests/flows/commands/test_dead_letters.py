@@ -12,7 +12,7 @@ from currents_segment.codecs.chunk import Origin
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.commands.dead_letters import dead_letters_list, dead_letters_show
 from currents_segment.flows.errors import ConfigError, FailedError, UserError
-from currents_segment.sinks.dead_letters import DeadLetter, DeadLetters
+from currents_segment.sinks.dead_letters import DeadLetter, opened
 
 NOON = 1_800_014_400.0  # 2027-01-15 12:00 UTC
 LETTER = DeadLetter(
@@ -52,7 +52,7 @@ APP.command("show")(dead_letters_show)
 @pytest.fixture
 def place(tmp_path):
     """A folder with three letters, of two connectors."""
-    DeadLetters(str(tmp_path / "dead")).write([LETTER, DAMAGE, replace(LETTER, connector="other", at=NOON + 30)])
+    opened(str(tmp_path / "dead")).write([LETTER, DAMAGE, replace(LETTER, connector="other", at=NOON + 30)])
     return str(tmp_path / "dead")
 
 
@@ -98,7 +98,7 @@ def test_filters(place, ids, words):
 def test_age(tmp_path):
     """An age counts back from now."""
     now = time.time()
-    DeadLetters(str(tmp_path)).write([replace(LETTER, id="old", at=now - 7200), replace(LETTER, id="new", at=now - 60)])
+    opened(str(tmp_path)).write([replace(LETTER, id="old", at=now - 7200), replace(LETTER, id="new", at=now - 60)])
     out, _ = _run("list", "--place", str(tmp_path), "--json", "--since", "1h")
     assert ["new"] == [orjson.loads(line)["id"] for line in out.splitlines()]
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.commands.dead_letters_count import dead_letters_count
 from currents_segment.flows.errors import FailedError, UserError
-from currents_segment.sinks.dead_letters import DeadLetters, Mark, Marks
+from currents_segment.sinks.dead_letters import Mark, Marks, opened
 
 APP = typer.Typer()
 APP.command()(dead_letters_count)
@@ -20,8 +20,8 @@ def place(tmp_path):
     """Letters of two connectors, two days and three outcomes; one of them was replayed."""
     place = str(tmp_path / "dead")
     tomorrow = letter("late", at=NOON + 86_400)
-    DeadLetters(place).write([*letters(3), tomorrow, letter("r", Outcome.REFUSED, connector="other"), unread(b"x", b"y")])
-    Marks(place, unreadable=lambda *_: None).write([Mark("shop", "m-1", letter("m-1").digest, ("m-1",), whole=True)], NOON)
+    opened(place).write([*letters(3), tomorrow, letter("r", Outcome.REFUSED, connector="other"), unread(b"x", b"y")])
+    Marks(opened(place), unreadable=lambda *_: None).write([Mark("shop", "m-1", letter("m-1").digest, ("m-1",), whole=True)], NOON)
     return place
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.commands.dead_letters_drop import dead_letters_drop
 from currents_segment.flows.errors import FailedError, UserError
-from currents_segment.sinks.dead_letters import DeadLetters, Mark, Marks
+from currents_segment.sinks.dead_letters import Mark, Marks, opened
 from currents_segment.sinks.dead_letters.places import Bucket
 
 APP = typer.Typer()
@@ -19,10 +19,10 @@ APP.command()(dead_letters_drop)
 def dead(tmp_path):
     """A folder with five letters in three objects; m-1 was replayed."""
     dead = tmp_path / "dead"
-    DeadLetters(str(dead)).write(letters(3))
-    DeadLetters(str(dead)).write([letter("r", Outcome.REFUSED)])
-    DeadLetters(str(dead)).write([letter("o", connector="other")])
-    Marks(str(dead), unreadable=lambda *_: None).write([Mark("shop", "m-1", letter("m-1").digest, ("m-1",), whole=True)], 1.0)
+    opened(str(dead)).write(letters(3))
+    opened(str(dead)).write([letter("r", Outcome.REFUSED)])
+    opened(str(dead)).write([letter("o", connector="other")])
+    Marks(opened(str(dead)), unreadable=lambda *_: None).write([Mark("shop", "m-1", letter("m-1").digest, ("m-1",), whole=True)], 1.0)
     return dead
 
 
@@ -60,8 +60,7 @@ def test_the_scope(dead, left, words):
 
 def test_in_a_bucket(dead, monkeypatch):
     """The same by the object store library, as for s3://."""
-    for module in ("archive", "marks"):
-        monkeypatch.setattr(f"currents_segment.sinks.dead_letters.{module}.opened", Bucket)
+    monkeypatch.setattr("currents_segment.sinks.dead_letters.places.at", Bucket)
     _run(dead.as_uri(), "--id", "m-0", "--yes")
     _run(dead.as_uri(), "--replayed", "--yes")
     monkeypatch.undo()

@@ -18,7 +18,7 @@ from currents_segment.flows.commands.dead_letters_replay import dead_letters_rep
 from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.lock import hold
 from currents_segment.flows.simulate.segment import Double
-from currents_segment.sinks.dead_letters import LOCK, DeadLetters
+from currents_segment.sinks.dead_letters import LOCK, opened
 
 APP = typer.Typer()
 APP.command("list")(dead_letters_list)
@@ -41,7 +41,7 @@ def config(tmp_path, double):
 
 
 def _write(config, *given):
-    DeadLetters(str(config.parent / "dead")).write(given)
+    opened(str(config.parent / "dead")).write(given)
 
 
 def _run(*words):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from currents_segment.sinks.dead_letters.places import Bucket, Folder, opened
+from currents_segment.sinks.dead_letters.places import Bucket, Folder, at
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -66,7 +66,7 @@ def test_bucket_fault(tmp_path):
 )
 def test_opened(kind, place):
     """Paths and file URLs are folders, other URLs buckets."""
-    assert kind is type(opened(place))
+    assert kind is type(at(place))
 
 
 def test_private(tmp_path):

@@ -14,7 +14,7 @@ from currents_segment.flows.dedup import gathered
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Chunk, Tick, Verdict
 from currents_segment.flows.simulate.segment import Double
-from currents_segment.sinks.dead_letters import DeadLetters, read
+from currents_segment.sinks.dead_letters import Scope, opened
 from currents_segment.sinks.keeper import Keeper
 from currents_segment.sinks.segment.loads import Loads
 from currents_segment.sinks.segment.sender import Sender
@@ -79,7 +79,7 @@ class World:
         self.connector._name, self.connector._workspace = "shop", "workspace"
         self.clock = Clock(lambda: self.now, lambda: self.now + self.stepped)
         self.sender = Sender({"shop": self.connector}, gate=self.gate, clock=self.clock, watch=self, stopping=lambda: self.stopping)
-        self.keeper = Keeper(DeadLetters(str(folder / "dead-letters")), {"shop": "workspace"})
+        self.keeper = Keeper(opened(str(folder / "dead-letters")), {"shop": "workspace"})
         self.requests, self.batches = [], []
         self.tick, self.loads = 0, 0
         self.slot = SinkSlot(SLOT, state, gate=self.gate, sender=self.sender, keeper=self.keeper, loads=Loads())
@@ -139,7 +139,7 @@ class World:
     def letters(self):
         """Dead letters on disk."""
         unreadable = []
-        letters = list(read(str(self.folder / "dead-letters"), unreadable=lambda *what: unreadable.append(what)))
+        letters = list(opened(str(self.folder / "dead-letters")).read(Scope(), lambda *what: unreadable.append(what)))
         assert [] == unreadable
         return letters
 
