@@ -55,7 +55,7 @@ def client(kafka: Access) -> dict[str, Any]:
     return found | {key: _text(value) for key, value in kafka.options.items()}
 
 
-def admin(kafka: Kafka) -> dict[str, Any]:
+def admin(kafka: Access) -> dict[str, Any]:
     """The same for a client that asks what the cluster has."""
     return {**ADMIN, **client(kafka)}
 
