@@ -1,7 +1,7 @@
 # make demo: watch the main job run.  make test: all checks and tests.  make help: the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit torture isolation fuzz lock clean
+.PHONY: help demo demo-kafka test lint unit torture isolation fuzz lock clean
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 SEEDS ?= 1 2 3
@@ -10,11 +10,14 @@ CASES ?= 1000000
 
 help:
 	@echo 'make demo   about 100,000 events from Avro files to a double of Segment, and the proof that all arrived'
+	@echo 'make demo-kafka  the same through a real Apache Kafka (needs Java 17 or newer, and Maven the first time)'
 	@echo 'make test   lint, types, unit tests and system tests with real processes'
 	@echo 'make lint   ruff and mypy only'
 	@echo 'make unit   the tests that start no processes'
 	@echo 'make torture  crashes and faults by chance, and an oracle: SEEDS="1 2 3" ROUNDS=12 PROCESSES= SOURCE= (empty: 1 to 3 by chance, folder)'
 	@echo 'make isolation  what healthy connectors notice of one that fails, as ratios: FAULTS="503 hang" EVENTS= ROUNDS= PROCESSES=; FLAT=5000000: memory and store'
+	@echo 'make bench  what a million events cost, beside others: EVENTS=1000000 ROUNDS=3 ONLY="race growth latency outage known" PUBLISH=1 (into docs/performance.md)'
+	@echo 'make profile  where the time of one process goes, as a flame graph: EVENTS= PUBLISH=1'
 	@echo 'make fuzz   spoiled files, frames, datums and schemas, each case watched: CASES=1000000 SEED= (empty: by chance, printed)'
 	@echo 'make lock   resolve the dependencies again (needs uv)'
 	@echo 'make clean  remove what these commands made'
@@ -45,6 +48,9 @@ endef
 demo: .venv/run.stamp
 	@$(BIN)/currents-segment demo
 
+demo-kafka: .venv/run.stamp
+	@$(BIN)/python -m deploy.broker.run $(BIN)/currents-segment demo --brokers
+
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,6 +68,13 @@ torture: .venv/test.stamp
 isolation: ROUNDS = 3
 isolation: .venv/test.stamp
 	@$(BIN)/python -m tests.bench.isolation --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(FLAT),--flat $(FLAT))
+
+bench: ROUNDS = 3
+bench: .venv/test.stamp
+	@$(BIN)/python -m tests.bench --rounds $(ROUNDS) $(if $(EVENTS),--events $(EVENTS)) $(if $(ONLY),--only $(ONLY)) $(if $(PUBLISH),--publish)
+
+profile: .venv/test.stamp
+	@$(BIN)/python -m tests.bench --only profile $(if $(EVENTS),--events $(EVENTS)) $(if $(PUBLISH),--publish)
 
 fuzz: .venv/test.stamp
 	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))

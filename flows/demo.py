@@ -6,6 +6,7 @@ It only starts the same commands that a user would, each as a process of its own
 import json
 import math
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -39,7 +40,7 @@ http: {{port: {port}}}
 workspaces:
   shop:
     sources:
-      currents: {{url: ./shop, poll: 1s}}
+      currents: {shop}
     connectors:
       shop-to-segment:
         integration_name: Shop, everything
@@ -59,7 +60,7 @@ workspaces:
         endpoint: {endpoint}/v1/batch
   app:
     sources:
-      currents: {{url: ./app, poll: 1s}}
+      currents: {app}
     connectors:
       app-to-segment:
         integration_name: App, whose endpoint is down for a while
@@ -79,11 +80,13 @@ class Demo:
         folder: where everything is kept.
         events: how many events Braze exports, about.
         say: shows a line to the user.
+        brokers: of a Kafka that the events go through, `host:port,…`; empty: the run reads the files.
     """
 
     folder: Path
     events: int
     say: Callable[[str], None]
+    brokers: str = ""
 
     def run(self) -> None:
         """Run it to its end.
@@ -95,7 +98,8 @@ class Demo:
         self._empty()
         with ExitStack() as processes:
             double = processes.enter_context(self._double())
-            self._configure(double)
+            feed = self._feed(processes, sources := {name: f"{{url: ./{name}, poll: 1s}}" for name in ("shop", "app")})
+            self._configure(double, sources)
             httpx.post(f"{double}/_double/faults", json=FAULTS).raise_for_status()
             self.say(
                 f"1. A double of Segment listens on {double}. One connector's endpoint answers 503 for {OUTAGE:.0f} s,\n"
@@ -104,12 +108,14 @@ class Demo:
             self.say(
                 f"2. Braze exports about {self.events:,} events of every known type, as Avro files, to {self._shown('shop')} and {self._shown('app')}."
             )
+            if self.brokers:
+                self.say(f"   Each becomes a message in Confluent's format on {self.brokers}, with its schema in a registry.")
             exports = [
                 processes.enter_context(self._export(name, share, seed)) for seed, (name, share) in enumerate((("shop", 0.6), ("app", 0.4)))
             ]
             self.say(f"3. currents-segment run {self._shown('segment.yaml')}")
             run = processes.enter_context(self._start("run", ["run", str(self._file)], stop=True, show=sys.stderr.isatty()))
-            self._watch(run, exports, recover=lambda: httpx.delete(f"{double}/_double/faults", params={"name": FAULTS[0]["name"]}))
+            self._watch(run, exports, feed, recover=lambda: httpx.delete(f"{double}/_double/faults", params={"name": FAULTS[0]["name"]}))
         self._prove(double=self.folder / "view.jsonl")
 
     # -- the parts ---------------------------------------------------------------------------------------------------------------------
@@ -128,12 +134,28 @@ class Demo:
         self.folder.mkdir(parents=True)
         (self.folder / MARK).touch()
 
-    def _configure(self, endpoint: str) -> None:
-        self._file.write_text(CONFIG.format(port=_free_port(), endpoint=endpoint, file=self._shown("segment.yaml")), encoding="utf-8")
+    def _configure(self, endpoint: str, sources: dict[str, str]) -> None:
+        text = CONFIG.format(port=_free_port(), endpoint=endpoint, file=self._shown("segment.yaml"), **sources)
+        self._file.write_text(text, encoding="utf-8")
         for name, key in KEYS.items():
             (self.folder / f"{name}.key").write_text(key, encoding="utf-8")
         for name in ("shop", "app"):
             (self.folder / name).mkdir()
+
+    def _feed(self, parts: ExitStack, sources: dict[str, str]) -> Callable[[], None]:
+        """What brings new files to Kafka, if they go there; the sources' settings are changed for it."""
+        if not self.brokers:
+            return lambda: None
+        from currents_segment.flows.demo_kafka import Feed, Registry  # noqa: PLC0415 - who has no Kafka does not pay for its client
+
+        topics = {name: f"currents-segment-demo-{name}-{secrets.token_hex(4)}" for name in sources}
+        registry = Registry()
+        parts.enter_context(registry.serving())
+        feed = Feed(self.brokers, registry, {self.folder / name: topic for name, topic in topics.items()})
+        parts.enter_context(feed.open())
+        for name, topic in topics.items():
+            sources[name] = f"{{kafka: {{bootstrap: '{self.brokers}', topics: [{topic}], registry: {{url: '{registry.url}'}}, poll: 1s}}}}"
+        return feed.turn
 
     @contextmanager
     def _double(self) -> Iterator[str]:
@@ -151,6 +173,10 @@ class Demo:
         arguments = ["--out", str(self.folder / name), "--count", str(int(self.events * share)), "--seed", str(seed)]
         arguments += ["--config", str(self._file), "--workspace", name, "--expected", str(self._expected(name))]
         arguments += ["--codec", ("snappy", "zstandard")[seed], "--layout", ("old", "new")[seed]]
+        if self.brokers:
+            from currents_segment.flows.demo_kafka import WHOLE  # noqa: PLC0415 - as above
+
+            arguments += [word for kind in WHOLE for word in ("--share", f"{kind}=0")]
         with self._start(f"export-{name}", ["simulate", "currents", *arguments]) as process:
             yield process
 
@@ -181,7 +207,11 @@ class Demo:
     # -- looking on --------------------------------------------------------------------------------------------------------------------
 
     def _watch(
-        self, run: "subprocess.Popen[bytes]", exports: "Sequence[subprocess.Popen[bytes]]", recover: Callable[[], httpx.Response]
+        self,
+        run: "subprocess.Popen[bytes]",
+        exports: "Sequence[subprocess.Popen[bytes]]",
+        feed: Callable[[], None],
+        recover: Callable[[], httpx.Response],
     ) -> None:
         """Until everything that was exported has ended, and every dead letter is written; ends the outage on the way."""
         begin = last = time.monotonic()
@@ -193,6 +223,7 @@ class Demo:
             if time.monotonic() - begin > PATIENCE:
                 raise FailedError(f"not done after {PATIENCE:.0f} s; `run` says: {self._line(document) if document else 'nothing'}")
             time.sleep(0.1)
+            feed()
             document = self._document()
             if down_until is None and document is not None and document["connectors"]["app-to-segment"]["failing_since"]:
                 down_until = time.monotonic() + OUTAGE

@@ -176,7 +176,9 @@ def _policies(path: Path, workspace: str | None, place: str) -> "list[Policy]":
     if workspace and workspace not in names:
         raise UserError(f"--workspace {workspace}: {path} has no such workspace, only {', '.join(names)}")
     return [
-        Policy(config.profile(connector), it.everything) for name in chosen for connector, it in config.workspaces[name].connectors.items()
+        Policy(config.profile(connector), it.everything or bool(workspace.kafkas))  # a topic has no folders that could be left out
+        for workspace in map(config.workspaces.__getitem__, chosen)
+        for connector, it in workspace.connectors.items()
     ]
 
 
