@@ -1,7 +1,7 @@
 # make demo: watch the main job run.  make test: all checks and tests.  make help: the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint unit torture isolation fuzz lock clean
+.PHONY: help demo demo-kafka test lint unit torture isolation bench profile fuzz lock clean
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 SEEDS ?= 1 2 3

@@ -140,8 +140,8 @@ def _panel(panel: Panel, top: int, across_at: Callable[[float], float]) -> Itera
 
 def ticks(low: float, high: float, count: int) -> list[float]:
     """About so many round numbers that hold both."""
-    span = (high - low) or 1.0
-    rough = span / count
+    high = high if high > low else low + 1.0
+    rough = (high - low) / count
     unit = 10.0 ** floor(log10(rough))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
     return [round(number * step, 10) for number in range(floor(low / step), ceil(high / step) + 1)]

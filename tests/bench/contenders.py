@@ -29,7 +29,7 @@ class Contender:
     Attributes:
         name: as it is shown.
         group: `ours`, `others` or `floor`.
-        prepare: makes its command.
+        prepare: makes its command; None where it has none.
         waves: how much of the data it gets.
         connectors: how many times each event has to arrive.
         processes: of ours.
@@ -39,7 +39,7 @@ class Contender:
 
     name: str
     group: Literal["ours", "others", "floor"]
-    prepare: Prepare
+    prepare: Prepare | None
     waves: int = WAVES
     connectors: int = 1
     processes: int = 1

@@ -1,6 +1,6 @@
 """How long an event is under way: from its append to Kafka to the endpoint's 200, at several rates. And what a rate costs, CPU a second.
 
-python -m tests.bench.latency [EVENTS_PER_SECOND ...]
+.venv/bin/python -m tests.bench --only latency
 """
 
 import time

@@ -1,6 +1,6 @@
 """An outage and what follows: the endpoint answers 503, a backlog grows, the endpoint is back, the backlog drains. Throughput, backlog, memory and store over time.
 
-python -m tests.bench.outage
+.venv/bin/python -m tests.bench --only outage
 """
 
 import threading

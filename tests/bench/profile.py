@@ -1,6 +1,6 @@
 """`make profile`: where the time of one process goes, from Kafka to the endpoint: a flame graph, and CPU by stage.
 
-    .venv/bin/python -m tests.bench.profile [--events 1000000] [--out build/bench]
+    .venv/bin/python -m tests.bench --only profile
 
 py-spy looks at the process from outside, some hundred times a second, from the first delivery on; what each thread spent is the system's own account.
 """

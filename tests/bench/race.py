@@ -21,6 +21,7 @@ from tests.bench.used import Used
 SLOWEST: Final = 1000  # events/s: whoever is slower hangs, however busy the machine is
 PATIENCE: Final = 120.0  # s beyond that
 _ID: Final = re.compile(rb'"messageId": ?"([0-9a-f-]{36})')
+NOTHING: Final = Used(0.0, 0, 0.0)
 GZIP: Final = 31  # wbits: gzip's head and checksum
 
 
@@ -59,9 +60,9 @@ class Lap:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-def lap(logs: Logs, contender: Contender, waves: int, spool: Path) -> Lap:
-    """One run, and one with nothing to do."""
-    start = _run(logs, contender, 0, spool)
+def lap(logs: Logs, contender: Contender, waves: int, spool: Path, *, started: bool = True) -> Lap:
+    """One run, and one with nothing to do, unless the start is not asked for."""
+    start = _run(logs, contender, 0, spool) if started else NOTHING
     whole = _run(logs, contender, waves, spool)
     got, seconds, traffic, count = arrived(requests(spool))
     due = logs.data.truth(waves)
@@ -81,6 +82,7 @@ def lap(logs: Logs, contender: Contender, waves: int, spool: Path) -> Lap:
 def _run(logs: Logs, contender: Contender, waves: int, spool: Path) -> Used:
     endpoint = Endpoint(spool)
     try:
+        assert contender.prepare is not None
         command = contender.prepare(logs, logs.home / "job", endpoint.url, waves)
         within = PATIENCE + logs.data.first(waves) * contender.connectors / SLOWEST
         return used.run(command, logs.home / "contender.log", env=job.KEY, within=within)

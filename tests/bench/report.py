@@ -227,8 +227,8 @@ def charts(found: Found) -> dict[str, str]:
     return made
 
 
-def publish(found: Found, page: Path) -> None:
-    """The page's generated parts and its charts are those of these results; a part that was not measured stays."""
+def publish(found: Found, page: Path, drawn: Path) -> None:
+    """The page's generated parts are those of these results, and the charts beside it those that were drawn; what was not measured stays."""
     whole = page.read_text(encoding="utf-8")
     parts = {
         "about": about(found),
@@ -240,7 +240,7 @@ def publish(found: Found, page: Path) -> None:
             raise ValueError(f"{page}: no <!-- {name} --> … <!-- /{name} -->")
         whole = marked.sub(lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", whole)  # type: ignore[misc]
     page.write_text(whole, encoding="utf-8")
-    write(charts(found), page.with_name(CHARTS))
+    write({file.name: file.read_text(encoding="utf-8") for file in drawn.glob("*.svg")}, page.with_name(CHARTS))
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:

@@ -1,0 +1,167 @@
+"""`make bench`: what a million events cost, beside what others take for the same job; latency, an outage, known ids, and what to ask for.
+
+    .venv/bin/python -m tests.bench [--events 1000000] [--rounds 3] [--only race growth latency outage known] [--publish]
+
+Makes its data once, starts a real Apache Kafka and an endpoint, runs everything in turn and prints its tables. They lie in build/bench too, with the charts (SVG) and
+all figures (results.json); parts that are run alone keep the others' figures. `--publish` puts tables and charts into docs/performance.md.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from tests.bench import contenders, latency, outage, profile, race, report, results
+from tests.bench import known as known_ids
+from tests.bench.contenders import Contender, ours
+from tests.bench.data import WAVES, currents
+from tests.bench.load import tell
+from tests.bench.logs import Logs, opened
+from tests.bench.race import Lap
+from tests.bench.rivals import redpanda
+
+HOME: Final = Path(__file__).parents[2] / "build" / "bench"
+IDS: Final = (0, 1_000_000, 10_000_000, 100_000_000)
+QUICK: Final = [ours("Kafka", 1, 1), ours("bucket", 1, 1), contenders.CLIENT, contenders.FLOW]
+GZIP: Final = Contender(
+    "floor: gzip of the same bodies, and nothing else", "floor", contenders.connect, sends=False
+)  # has no command of its own
+GROWTH: Final = (  # what, and the contender with it
+    *((f"{waves * 100 // WAVES} % of the events", ours("Kafka", 1, 1, waves)) for waves in (1, 6, WAVES)),
+    *(
+        (f"{partitions} partition{'s' * (partitions > 1)}, 30 % of the events", ours("Kafka", 1, 1, 6, partitions))
+        for partitions in (1, 8, 64)
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One call of the command.
+
+    Attributes:
+        logs: to read from.
+        spool: where the endpoint writes.
+        rounds: of the race.
+        quick: only what shows that it works.
+    """
+
+    logs: Logs
+    spool: Path
+    rounds: int
+    quick: bool
+
+    def race(self) -> dict[str, Any]:
+        """All contenders in turn, round by round."""
+        everyone = QUICK if self.quick else [*contenders.OURS, contenders.CLIENT, contenders.FLOW, contenders.CONSUME]
+        absent = []
+        if redpanda.binary() is None:
+            absent.append({"name": contenders.CONNECT.name, "why": "not run: neither redpanda-connect nor rpk is on the path"})
+        elif not self.quick:
+            everyone.insert(-1, contenders.CONNECT)
+        laps: dict[Contender, list[Lap]] = {}
+        for number in range(self.rounds):
+            for one in everyone:
+                laps.setdefault(one, []).append(
+                    race.lap(self.logs, one, WAVES if self.quick else one.waves, self.spool, started=not self.quick)
+                )
+                self._told(number, one, laps[one][-1])
+                if one is everyone[0]:
+                    laps.setdefault(GZIP, []).append(race.gzip_alone(self.spool, laps[one][-1].events))
+        return {
+            "race": [results.row(one, each) for one, each in sorted(laps.items(), key=lambda pair: pair[0].group == "floor")],
+            "absent": absent,
+        }
+
+    def growth(self) -> dict[str, Any]:
+        """One process and connector, with more of this and of that."""
+        rows = []
+        for what, one in GROWTH:
+            rows.append(results.row(one, [race.lap(self.logs, one, one.waves, self.spool)], what=what))
+            tell(f"  {what}: {rows[-1]['after_start']:.2f} CPU-s per million")
+        return {"growth": rows}
+
+    def latency(self) -> dict[str, Any]:
+        """At each rate."""
+        every = []
+        for rate in latency.RATES:
+            every.append(latency.measure(self.logs, rate, latency.SECONDS, self.spool))
+            tell(f"  {rate:,} events/s: p99 {every[-1].percentiles['99']:.2f} s")
+        return {"latency": every}
+
+    def outage(self) -> dict[str, Any]:
+        """One, and what follows."""
+        return {"outage": outage.measure(self.logs, self.logs.data.events // 2, self.spool)}
+
+    def known(self) -> dict[str, Any]:
+        """Tables alone, and starts."""
+        starts = []
+        for ids in IDS:
+            starts.append(known_ids.start(ids))
+            tell(f"  {ids:,} known ids: first delivery after {starts[-1].first:.1f} s")
+        known_ids.compiled()
+        return {"known": {"tables": [known_ids.tables(ids) for ids in IDS if ids], "starts": starts}}
+
+    def profile(self) -> dict[str, Any]:
+        """Where the time goes."""
+        found = profile.measure(self.logs, self.spool)
+        report.write({"flame.svg": profile.chart(found)}, self.spool.with_name("charts"))
+        return {"profile": {"events": found.events, "stages": found.stages}}
+
+    def _told(self, number: int, one: Contender, lap: Lap) -> None:
+        equal = {True: "equal", False: "NOT EQUAL", None: ""}[lap.equal]
+        tell(f"  round {number + 1}: {one.name}: {lap.after_start:.2f} CPU-s per million, {lap.rate:,.0f} events/s {equal}")
+
+
+PARTS: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
+    "race": Bench.race,
+    "growth": Bench.growth,
+    "latency": Bench.latency,
+    "outage": Bench.outage,
+    "known": Bench.known,
+    "profile": Bench.profile,
+}
+USUAL: Final = ("race", "growth", "latency", "outage", "known")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command; 1 when what arrived of anybody is not what had to."""
+    words = argparse.ArgumentParser(prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--events", type=int, default=1_000_000, help="of the data")
+    words.add_argument("--rounds", type=int, default=3, help="of the race; the medians count")
+    words.add_argument("--only", nargs="+", choices=list(PARTS), default=USUAL, help="parts")
+    words.add_argument("--quick", action="store_true", help="one small race, to see that all of this works")
+    words.add_argument("--publish", action="store_true", help="into docs/performance.md")
+    words.add_argument("--home", type=Path, default=HOME, help="for data and results")
+    given = words.parse_args(arguments)
+    given.home.mkdir(parents=True, exist_ok=True)
+    tell("making the data ..." if not given.quick else "a small race")
+    data = currents(given.home, given.events)
+    file = given.home / "results.json"
+    with ExitStack() as closing:
+        home = Path(closing.enter_context(TemporaryDirectory(dir=given.home, prefix="run-")))
+        bench = Bench(closing.enter_context(opened(home, data)), given.home / "spool", given.rounds, given.quick)
+        found = results.keep(file, made=results.made(data), machine=results.machine())
+        for part in ["race"] if given.quick else given.only:
+            tell(f"{part} ...")
+            found = results.keep(file, **PARTS[part](bench))
+    (given.home / "spool").unlink()
+    said = report.terminal(found)
+    charts = report.charts(found)
+    report.write({"tables.txt": said + "\n"}, given.home)
+    report.write(charts, given.home / "charts")
+    if given.publish:
+        report.publish(found, report.PAGE, given.home / "charts")
+    tell(f"\n{said}\n\n{given.home}: tables.txt, results.json, charts/{', '.join(sorted(charts))}")
+    unequal = [row["name"] for row in found.get("race", ()) if row["equal"] is False]
+    for name in unequal:
+        tell(f"{name}: what arrived is not what had to")
+    return 1 if unequal else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
