@@ -57,7 +57,8 @@ class Decode:
         if raw.rewinds:
             messages = replace(messages, ids=anew(messages.ids, raw.rewinds))
         span = trace(raw.connector, first.origin, first.arrival, messages, started, time.time()) if trace else None
-        return Chunk(raw.slot, raw.connector, emitted(raw.records), messages, first.arrival, first.origin, span)
+        arrival = max(records.arrival for records in raw.records)  # none of them may expire before its time
+        return Chunk(raw.slot, raw.connector, emitted(raw.records), messages, arrival, first.origin, span)
 
 
 def anew(ids: NDArray[np.uint64], rewinds: int) -> NDArray[np.uint64]:
