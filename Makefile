@@ -18,7 +18,7 @@ help:
 	@echo 'make isolation  what healthy connectors notice of one that fails, as ratios: FAULTS="503 hang" EVENTS= ROUNDS= PROCESSES=; FLAT=5000000: memory and store'
 	@echo 'make bench  what a million events cost, beside others: EVENTS=1000000 ROUNDS=3 ONLY="race growth latency outage known" PUBLISH=1 (into docs/performance.md)'
 	@echo 'make profile  where the time of one process goes, as a flame graph: EVENTS= PUBLISH=1'
-	@echo 'make fuzz   spoiled files, frames, datums and schemas, each case watched: CASES=1000000 SEED= (empty: by chance, printed)'
+	@echo 'make fuzz   spoiled files, frames, datums and schemas, each case watched: CASES=1000000 SEED= (empty: by chance, printed) KINDS= (twins,spoiled_twins: both decoders alone)'
 	@echo 'make lock   resolve the dependencies again (needs uv)'
 	@echo 'make clean  remove what these commands made'
 
@@ -77,7 +77,7 @@ profile: .venv/test.stamp
 	@$(BIN)/python -m tests.bench --only profile $(if $(EVENTS),--events $(EVENTS)) $(if $(PUBLISH),--publish)
 
 fuzz: .venv/test.stamp
-	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.fuzz --cases $(CASES) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
 
 lock:
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build pyproject.toml -o requirements.lock

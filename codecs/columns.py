@@ -67,6 +67,7 @@ class Made(NamedTuple):
 
 # Kinds of values, four bits each. A field's `kinds` holds those of its branches, the first lowest.
 NULL, TEXT, WHOLE, TRUTH, TEXTS, DOUBLE, FLOAT = range(7)
+NO_NUMBER: Final = 7  # of a value: a double that JSON has no form for, so that it is left out
 ESCAPED: Final = 16  # beside a kind: the text has characters that JSON escapes
 
 # Columns of `fields`: how many branches a union has (0: it is none), and their kinds.

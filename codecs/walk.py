@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from currents_segment.codecs.columns import BRANCHES, DATUM, DOUBLE, ESCAPED, KINDS, NOT_TEXT, NULL, TEXT, TEXTS, TRUTH, WHOLE
+from currents_segment.codecs.columns import BRANCHES, DATUM, DOUBLE, ESCAPED, KINDS, NO_NUMBER, NOT_TEXT, NULL, TEXT, TEXTS, TRUTH, WHOLE
 from currents_segment.codecs.identity import REDACTED
 from currents_segment.codecs.json_text import text_kind
 from currents_segment.codecs.native import Array, load_double, load_float, part
@@ -37,17 +37,23 @@ def varint(data: Array, at: int, end: int) -> tuple[int, int]:
 
 @part
 def texts(data: Array, at: int, end: int) -> tuple[int, int]:
-    """Walk an array of texts: `TEXTS`, with `ESCAPED` where one of them is, or -1 where one is not UTF-8; and the place behind it, or -1 where it has no end."""
+    """Walk an array of texts.
+
+    Returns:
+        `TEXTS`, with `ESCAPED` where one of them is, or -1 where one is not UTF-8; and the place behind it, or -1 where that is not sure.
+    """
     kind = TEXTS
     while True:
         count, at = varint(data, at, end)
         if at < 0 or count == 0:
             return kind, at
+        said = -1  # bytes of a block that says how many it has
         if count < 0:
             count = -count
-            _, at = varint(data, at, end)
-            if at < 0 or count < 0:
+            said, at = varint(data, at, end)
+            if at < 0 or said < 0 or count < 0:
                 return kind, -1
+        begin = at
         for _ in range(count):
             size, at = varint(data, at, end)
             if at < 0 or size < 0 or size > end - at:
@@ -58,6 +64,8 @@ def texts(data: Array, at: int, end: int) -> tuple[int, int]:
             elif kind >= 0:
                 kind |= one & ESCAPED
             at += size
+        if 0 <= said != at - begin:
+            return kind, -1
 
 
 @part
@@ -112,7 +120,7 @@ def datum_end(data: Array, at: int, end: int, fields: Array, first: int, last: i
                 return -1, DATUM
             value = load_double(data, at) if kind == DOUBLE else load_float(data, at)
             if not np.isfinite(value):
-                kind = NULL  # JSON has no such number: it is left out
+                kind = NO_NUMBER
             seen[1, number] = at
             at += size
         seen[0, number] = kind

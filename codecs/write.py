@@ -16,6 +16,7 @@ from currents_segment.codecs.columns import (
     IN_TRAITS,
     KEY,
     KEY_END,
+    NO_NUMBER,
     NULL,
     PROPERTIES,
     SENT,
@@ -41,7 +42,7 @@ def _section(data: Array, blob: Array, steps: Array, first: int, last: int, seen
     for step in range(first, last):
         field = steps[step, FIELD]
         kind = seen[0, field]
-        if kind == NULL:
+        if kind in (NULL, NO_NUMBER):
             continue
         to = pasted(blob, steps[step, KEY], steps[step, KEY_END], out, to)
         at = seen[1, field]

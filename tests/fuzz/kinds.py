@@ -13,6 +13,7 @@ from backports import zstd
 from tests.fuzz import wild
 from tests.fuzz.laws import decoded, read
 from tests.fuzz.mutator import evil_long, mutated, mutated_json, varint
+from tests.fuzz.twins import held
 
 from currents_segment.codecs.chunk import Origin, Records, Span
 from currents_segment.codecs.container import records
@@ -151,4 +152,14 @@ def reference(random):
     return Counter({"resolved": 1})
 
 
-KINDS = {each.__name__: each for each in (container, datum, frame, schema, reference)}
+def twins(random):
+    """A hundred good events, both ways."""
+    return held(random, spoiled=False)
+
+
+def spoiled_twins(random):
+    """A hundred spoiled ones."""
+    return held(random, spoiled=True)
+
+
+KINDS = {each.__name__: each for each in (container, datum, frame, schema, reference, twins, spoiled_twins)}

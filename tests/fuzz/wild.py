@@ -19,11 +19,12 @@ def schema(random):
         ("time", "int"),
         ("campaign_name", "string"),
     ]
-    fields = [*envelope, *((f"wild_{number}", _type(random, names, 3)) for number in range(random.randrange(5)))]
+    fields = [*envelope, *((f"wild_{number}", type_of(random, names, 3)) for number in range(random.randrange(5)))]
     return {"type": "record", "name": f"dataexport.test.inner.{TYPE}", "fields": [{"name": name, "type": kind} for name, kind in fields]}
 
 
-def _type(random, names, depth):
+def type_of(random, names, depth):
+    """Any type, nested so many levels deep at the most."""
     leaves = [*LEAVES, "fixed", "enum"]
     match random.choice([*leaves, "record", "array", "map", "union"] if depth else leaves):
         case "fixed":
@@ -31,12 +32,12 @@ def _type(random, names, depth):
         case "enum":
             made = {"type": "enum", "name": next(names), "symbols": ["a", "b", "c"]}
         case "record":
-            fields = [{"name": f"f{number}", "type": _type(random, names, depth - 1)} for number in range(random.randrange(1, 4))]
+            fields = [{"name": f"f{number}", "type": type_of(random, names, depth - 1)} for number in range(random.randrange(1, 4))]
             made = {"type": "record", "name": next(names), "fields": fields}
         case "array":
             made = {"type": "array", "items": _item(random, names, depth - 1)}
         case "map":
-            made = {"type": "map", "values": _type(random, names, depth - 1)}
+            made = {"type": "map", "values": type_of(random, names, depth - 1)}
         case "union":
             made = ["null", "string", "double"]
         case leaf:
@@ -46,7 +47,7 @@ def _type(random, names, depth):
 
 def _item(random, names, depth):
     """A type that takes a byte at least: arrays of others are refused."""
-    fields = [{"name": "solid", "type": "int"}, {"name": "any", "type": _type(random, names, depth)}]
+    fields = [{"name": "solid", "type": "int"}, {"name": "any", "type": type_of(random, names, depth)}]
     return random.choice(("string", {"type": "record", "name": next(names), "fields": fields}))
 
 
