@@ -71,6 +71,18 @@ def rebuild(  # noqa: PLR0917 - numba takes positions only
 
 
 @compiled
+def fetch(table: NDArray[np.uint64], sizes: NDArray[np.int64], ids: NDArray[np.uint64], start: int, seen: NDArray[np.bool_]) -> None:
+    """Look at the entries where the ids from `start` on begin to be looked for; `seen` [n] receives whether each is taken.
+
+    They come from memory, many at a time, since none depends on another. Without it `insert` waits for one after the other, and takes twice as long.
+    """
+    for i in range(start, len(ids)):
+        part = int(ids[i] >> np.uint64(54)) & (PARTS - 1)
+        at = (((ids[i] << np.uint64(10)) >> np.uint64(32)) * np.uint64(sizes[part])) >> np.uint64(32)
+        seen[i] = table[part, at] != 0
+
+
+@compiled
 def insert(  # noqa: PLR0917 - numba takes positions only
     table: NDArray[np.uint64],
     sizes: NDArray[np.int64],

@@ -170,6 +170,7 @@ class Known:
 
     def _insert(self, ids: NDArray[np.uint64], start: int, slot: int, fresh: NDArray[np.bool_], learned: NDArray[np.bool_]) -> int:
         span = len(self._slots) - 1
+        kernels.fetch(self._table, self._sizes, ids, start, fresh)
         done = kernels.insert(self._table, self._sizes, self._taken, self._live, ids, start, slot, self._newest, span, fresh, learned)
         self.count += int(np.count_nonzero(fresh[start:done]))
         return done
