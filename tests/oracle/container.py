@@ -75,18 +75,17 @@ def container(
 
 
 def _block(parsed: Json, events: Sequence[Json], number: int) -> _Block:
-    return _Block(b"".join(_datum(parsed, each) for each in events), [Stretch(number, record, each) for record, each in enumerate(events)])
+    return _Block(b"".join(datum(parsed, each) for each in events), [Stretch(number, record, each) for record, each in enumerate(events)])
 
 
 def _spoil(parsed: Json, block: _Block, random: Random, *, text: bool) -> None:
     """One record has text that is no UTF-8 and is lost alone; or claims more bytes than there are, and takes the rest of its block with it."""
     which = random.randrange(len(block.stretches))
-    before = b"".join(_datum(parsed, each.event) for each in block.stretches[:which] if each.event is not None)
+    before = b"".join(datum(parsed, each.event) for each in block.stretches[:which] if each.event is not None)
     victim = block.stretches[which]
     assert victim.event is not None
     if text:
-        spoiled = _datum(parsed, {**victim.event, "id": TEXT}).replace(TEXT.encode(), b"\xff" * len(TEXT), 1)
-        block.data = before + spoiled + block.data[len(before) + len(_datum(parsed, victim.event)) :]
+        block.data = before + misread(parsed, victim.event) + block.data[len(before) + len(datum(parsed, victim.event)) :]
         block.stretches[which] = replace(victim, event=None, damage="undecodable/bad_datum")
     else:
         behind = block.data[len(before) :]
@@ -95,9 +94,15 @@ def _spoil(parsed: Json, block: _Block, random: Random, *, text: bool) -> None:
         block.stretches[which:] = [lost]
 
 
-def _datum(parsed: Json, event: Json) -> bytes:
+def misread(schema: Json, event: Json) -> bytes:
+    """The event's datum, whose id is text that is no UTF-8."""
+    return datum(schema, {**event, "id": TEXT}).replace(TEXT.encode(), b"\xff" * len(TEXT), 1)
+
+
+def datum(schema: Json, event: Json) -> bytes:
+    """The event's datum alone."""
     out = BytesIO()
-    fastavro.schemaless_writer(out, parsed, event)
+    fastavro.schemaless_writer(out, schema, event)
     return out.getvalue()
 
 

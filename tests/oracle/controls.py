@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.oracle.journal import Outage
 from tests.oracle.runs import wait
-from tests.oracle.sources import Folder
+from tests.oracle.sources import Open
 from tests.oracle.torture import due, verdict
 from tests.oracle.truth import Connector, expected
 from tests.oracle.verdict import Verdict
@@ -16,7 +16,7 @@ from tests.oracle.world import HOUR, World
 
 EVERYTHING: Final = {"events": ["*"], "anonymous_users": True}
 STEADY, DOWN, BACK, REFUSER = (Connector(name, "acme", EVERYTHING) for name in ("steady", "down", "back", "refuser"))
-EVENTS: Final = 1_200  # of one file: more than one chunk, and more than a connector that fails may hold
+EVENTS: Final = 1_200  # of one file or partition: more than one chunk, and more than a connector that fails may hold
 SABOTAGE: Final = Path(__file__).parent / "sabotage"
 
 
@@ -26,7 +26,9 @@ def sabotaged(guard: str) -> Mapping[str, str]:
     return {"SABOTAGE": guard, "PYTHONPATH": f"{SABOTAGE}{os.pathsep}{path}" if path else str(SABOTAGE)} if guard else {}
 
 
-def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring: bool, patience: float) -> tuple[Verdict, list[str]]:
+def trap(
+    home: Path, seed: int, env: Mapping[str, str], open_source: Open, *, crash_while_expiring: bool, patience: float
+) -> tuple[Verdict, list[str]]:
     """The verdict on three runs, and what else was not as it should be.
 
     1. One connector works, one is down, one is refused everything, and dead letters cannot be written. SIGKILL.
@@ -36,18 +38,21 @@ def trap(home: Path, seed: int, env: Mapping[str, str], *, crash_while_expiring:
     """
     random = Random(seed)
     connectors = [STEADY, DOWN, REFUSER, *([BACK] if crash_while_expiring else [])]
-    world = World(home, random, Folder, connectors=connectors, env=env)
+    world = World(home, random, open_source, connectors=connectors, env=env)
     try:
         faults = {name: world.double.fault(do="status", status=503, source=name, name=f"503 {name}") for name in ("down", "back")}
         world.double.fault(do="status", status=501, source="refuser", name="501")
         outages = [Outage(name, world.now()) for name in ("down", "back")]
         world.journal.outages += outages
         world.put("acme", size=EVENTS, only="Push Notification")
+        if "aborted" in world.source.damages:
+            world.put("acme", size=EVENTS // 10, what="aborted")
         (world.kept.path / "letters").write_text("a file where a folder must be")
         world.configure({})
         world.runs.start(1)
         wanted = len(expected(STEADY, world.facts["acme"]).due)
-        wait(lambda: world.double.kept("steady") >= wanted and _refused(world) and world.double.answers("down")["503"])
+        if not wait(lambda: world.double.kept("steady") >= wanted and _refused(world) and world.double.answers("down")["503"]):
+            world.runs.complain("it did not get to where it should be killed")
         world.runs.epochs()
         world.runs.kill("all", random)
 

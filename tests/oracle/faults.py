@@ -174,6 +174,16 @@ def second_run(_random: Random, _connector: str) -> Act:
     return Act("store locked by another run", "a second run on the same state", do)
 
 
+def disturbed_source(random: Random, _connector: str, *, what: str) -> Act:
+    """Something happens to where events come from; see the source for what can."""
+    chance = random.random()
+
+    def do(world: World) -> bool:
+        return world.source.disturb(what, chance)
+
+    return Act(what, what, do)
+
+
 def inputs(random: Random, _connector: str, *, damages: tuple[str, ...]) -> Act:
     """More comes into the log: new, again, late or damaged."""
     what = random.choice(("new", "new", "copies", "copies", "late", *damages))
@@ -183,7 +193,7 @@ def inputs(random: Random, _connector: str, *, damages: tuple[str, ...]) -> Act:
         late = 5 * 3600.0 if what == "late" else 0.0
         return world.put(workspace, size=size, what="new" if what == "late" else what, late=late) and what != "new"
 
-    kind = {"copies": "input: copies", "late": "input: late object"}.get(what, f"input: damaged ({what})")
+    kind = {"copies": "input: copies", "late": "input: late"}.get(what, f"input: damaged ({what})")
     return Act(kind, f"{what} events for {workspace}", do)
 
 

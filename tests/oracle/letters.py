@@ -21,7 +21,7 @@ class Letter:
         connector: whose event it was.
         outcome: why it ended.
         id: the messageId, where it has one.
-        place: object, block and record of its log.
+        place: log, object, block and record.
         arrival: when the event came, seconds since the epoch.
         at: when it ended, seconds since the epoch.
         count: events it stands for.
@@ -33,7 +33,7 @@ class Letter:
     connector: str
     outcome: str
     id: str
-    place: tuple[str, int, int]
+    place: tuple[str, str, int, int]
     arrival: float
     at: float
     count: int
@@ -68,7 +68,7 @@ def _letter(values: dict[str, Any]) -> Letter:
         values["connector"],
         values["outcome"],
         values["id"],
-        (origin["object"], origin["block"], origin["record"]),
+        (origin["log"], origin["object"], origin["block"], origin["record"]),
         datetime.fromisoformat(values["arrival"]).timestamp(),
         datetime.fromisoformat(values["at"]).timestamp(),
         values["count"],

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from tests.oracle import faults
 from tests.oracle.faults import Act
+from tests.oracle.sources import Source
 from tests.oracle.world import CONNECTORS
 
 WAYS: Final = ("refused", "dns", "tls")
@@ -50,21 +51,21 @@ class Round:
         return "; ".join([*parts, self.ending])
 
 
-def schedule(random: Random, rounds: int, *, processes: int | None, damages: tuple[str, ...], disks: Sequence[str]) -> Iterator[Round]:
+def schedule(random: Random, rounds: int, *, processes: int | None, source: Source, disks: Sequence[str]) -> Iterator[Round]:
     """The rounds of a torture.
 
     Args:
         random: all chance.
         rounds: how many.
         processes: in each; None for 1, 2 or 3 by chance.
-        damages: ways in which the source can spoil what is put in.
+        source: says in which ways it can spoil what is put in, and what else can happen to it.
         disks: those that can be made full: `letters`, `state`.
     """
     for number in range(rounds):
         outage: Long = "49 h" if number % 6 == 4 else "47 h" if number % 12 == 8 else ""
         down = random.choice(CONNECTORS).name
         ways = {random.choice(CONNECTORS).name: random.choice(WAYS)} if random.random() < 0.2 else {}
-        acts = list(_acts(random, random.randint(8, 14), damages=damages, disks=disks))
+        acts = list(_acts(random, random.randint(8, 14), source=source, disks=disks))
         if "state" in disks and not outage and random.random() < 0.15:
             acts.append((random.uniform(0.1, 0.5), faults.full_state(random, "")))
         yield Round(
@@ -80,10 +81,11 @@ def schedule(random: Random, rounds: int, *, processes: int | None, damages: tup
         )
 
 
-def _acts(random: Random, count: int, *, damages: tuple[str, ...], disks: Sequence[str]) -> Iterator[tuple[float, Act]]:
+def _acts(random: Random, count: int, *, source: Source, disks: Sequence[str]) -> Iterator[tuple[float, Act]]:
     """Inputs and disturbances in turn."""
     choices = [(weight, make) for weight, make in faults.DURING if make is not faults.full_letters or "letters" in disks]
-    bring = partial(faults.inputs, damages=damages)
+    choices += [(weight, partial(faults.disturbed_source, what=what)) for what, weight in source.disturbances.items()]
+    bring = partial(faults.inputs, damages=source.damages)
     for _ in range(count):
         yield random.uniform(0.0, 0.2), bring(random, "")
         (make,) = random.choices([make for _, make in choices], [weight for weight, _ in choices])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.system.rig import wait
 
 LINE = "missing=0 spurious=0 corrupted=0 replayed="
@@ -28,12 +29,13 @@ def ended(process, code):
     return out, err
 
 
-def test_a_short_torture():
+@pytest.mark.parametrize(("source", "rounds"), [("folder", 3), ("kafka", 2)])
+def test_a_short_torture(source, rounds):
     """Whatever happens, in whatever order: every event ends in exactly one state, and that is counted. Env SEED repeats a schedule."""
     seed = int(os.environ.get("SEED") or int.from_bytes(os.urandom(4)))
-    out, _ = ended(torture("--seeds", seed, "--rounds", 3), 0)
+    out, _ = ended(torture("--source", source, "--seeds", seed, "--rounds", rounds), 0)
     print(out)  # noqa: T201 - the schedule, to run it again
-    assert f"seed {seed} round 3/3: " in out
+    assert f"seed {seed} round {rounds}/{rounds}: " in out
     last = out.splitlines()[-1]
     assert last.startswith(LINE)
     assert int(last.rpartition("faults=")[2]) > 0
@@ -43,7 +45,7 @@ def test_a_source_that_does_not_exist():
     """One line that names those there are, and exit code 2."""
     _, err = ended(torture("--source", "carrier-pigeons"), 2)
     (line,) = err.splitlines()
-    assert "torture: SOURCE=carrier-pigeons: no such source; there is: folder" == line
+    assert "torture: SOURCE=carrier-pigeons: no such source; there is: folder, kafka" == line
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path):

@@ -24,12 +24,12 @@ DUE = outcome(SHOP, KNOWN, FIELDS, EVENT)
 assert isinstance(DUE, Due)
 AT = 1_000_000.0  # s since the epoch: when the run that is looked at begins
 FACTS = [
-    Fact(("object", 0, 0), AT, KNOWN, True, FIELDS, EVENT),
-    Fact(("object", 0, 1), AT, KNOWN, True, FIELDS, EVENT),
-    Fact(("object", 1, 0), AT, KNOWN, damage="undecodable/bad_frame", count=7),
+    Fact(("log", "object", 0, 0), AT, KNOWN, True, FIELDS, EVENT),
+    Fact(("log", "object", 0, 1), AT, KNOWN, True, FIELDS, EVENT),
+    Fact(("log", "object", 1, 0), AT, KNOWN, damage="undecodable/bad_frame", count=7),
 ]
-DAMAGE = Letter("shop", "undecodable/bad_frame", "object#1.0", ("object", 1, 0), AT, AT, 7, None, None, b"?")
-EXPIRED = Letter("shop", "expired", DUE.message_id, ("object", 0, 0), AT, AT + EXPIRY + 5, 1, None, DUE.message, None)
+DAMAGE = Letter("shop", "undecodable/bad_frame", "object#1.0", ("log", "object", 1, 0), AT, AT, 7, None, None, b"?")
+EXPIRED = Letter("shop", "expired", DUE.message_id, ("log", "object", 0, 0), AT, AT + EXPIRY + 5, 1, None, DUE.message, None)
 BOOKS = Books(9, 0, 0, Counter({"delivered": 1, "duplicate": 1, "undecodable/bad_frame": 7}))
 RIGHT = Seen(
     kept={DUE.message_id: DUE.message | {"sentAt": "now"}},
@@ -64,7 +64,7 @@ def test_nothing_is_wrong():
         ("missing", replace(RIGHT, kept={})),
         ("missing", replace(RIGHT, letters=[])),
         ("spurious", replace(RIGHT, kept={**RIGHT.kept, "m": DUE.message})),
-        ("spurious", replace(RIGHT, letters=[DAMAGE, replace(DAMAGE, place=("object", 2, 0))])),
+        ("spurious", replace(RIGHT, letters=[DAMAGE, replace(DAMAGE, place=("log", "object", 2, 0))])),
         ("spurious", replace(RIGHT, letters=[DAMAGE, replace(EXPIRED, outcome="rejected/refused", status=418)])),
         ("corrupted", replace(RIGHT, kept={DUE.message_id: {**DUE.message, "userId": "another"}})),
         ("corrupted", replace(RIGHT, letters=[replace(DAMAGE, count=6)])),

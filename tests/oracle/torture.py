@@ -34,8 +34,7 @@ def torture(home: Path, seed: int, *, rounds: int, processes: int | None, source
         disks = [name for name, place in (("letters", world.kept), ("state", world.state)) if not place.why_not]
         if not disks:
             tell(f"seed {seed}: no full disks: this machine does not let us mount a file system ({world.state.why_not})")
-        damages = next(iter(world.sources.values())).damages
-        plan = list(schedule(Random(random.random()), rounds, processes=processes, damages=damages, disks=disks))
+        plan = list(schedule(Random(random.random()), rounds, processes=processes, source=world.source, disks=disks))
         chance = Random(random.random())
         for number, one in enumerate(plan, start=1):
             tell(f"seed {seed} round {number}/{rounds}: {one}")
@@ -74,11 +73,12 @@ def play(world: World, one: Round, random: Random) -> None:
     for outage in unreachable:
         outage.ended = world.now()
     world.met()
+    world.source.mend()
 
 
 def _bring(world: World, random: Random) -> None:
     """Something to begin with; every other time with an event that the endpoint will refuse."""
-    for workspace in world.sources:
+    for workspace in world.inputs:
         world.put(workspace, size=random.randint(20, 200))
     if random.random() < 0.5:
         world.put("acme", size=30, only="Email", change=lambda lot: poisoned(lot, random))
@@ -121,7 +121,9 @@ def _tried(world: World, connector: str) -> bool:
 
     def knows(document: Json) -> bool:
         one = document["connectors"][connector]
-        idle = not one["in_flight"] and not one["lag"]["objects"] and (one["lag"]["listed_at"] or 0.0) >= since
+        idle = (
+            not one["in_flight"] and not one["lag"]["objects"] and not one["lag"]["messages"] and (one["lag"]["listed_at"] or 0.0) >= since
+        )
         return bool(document["process"]["of"] == processes and document["at"] >= since and (one["requests"].get("503") or idle))
 
     return wait(lambda: sum(map(knows, documents(world.state.path))) == processes, ROLLING)
@@ -132,8 +134,8 @@ def due(world: World, outage: Outage) -> set[str]:
     connector = next(each for each in world.connectors if each.name == outage.connector)
     told = {message for request in world.double.requests(connector.name, ids="1") if request["acknowledged"] for message in request["ids"]}
     letters = {letter.id for letter in world.letters() if letter.connector == connector.name}
-    over, arrivals = world.now() - EXPIRY, expected(connector, world.facts[connector.workspace]).arrivals
-    return {name for name, came in arrivals.items() if max(came) < over} - letters - told
+    over, wanted = world.now() - EXPIRY, expected(connector, world.facts[connector.workspace])
+    return {name for name, came in wanted.arrivals.items() if max(came) + wanted.spread < over} - wanted.unstamped - letters - told
 
 
 def verdict(world: World, processes: int) -> Verdict:

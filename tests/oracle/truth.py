@@ -28,6 +28,7 @@ LONGEST_ID: Final = 99  # bytes of a messageId
 NO_ID: Final = (None, "", "[REDACTED]")
 
 Json = dict[str, Any]
+Place = tuple[str, str, int, int]
 
 
 def catalogue() -> list[Json]:
@@ -179,17 +180,20 @@ class Fact:
     """A record, or a stretch of damage, that lies in a log.
 
     Attributes:
-        place: object, block and record within it.
+        place: log, object, block and record.
         arrival: when it came, seconds since the epoch.
-        known: the catalogue's entry of its type; None for one that it does not have.
+        known: the catalogue's entry of its type; None for one that it does not have, and for damage that says nothing of its type.
         typed: it lies where only those who want its type read (its type's folder).
         fields: of the writer's schema.
         event: the record; None for damage.
         damage: how a stretch that cannot be read ends; empty for a record.
         count: events it stands for.
+        stamped: the log says when it came; else that is when it was read, at `arrival` or later.
+        put: when it really came, by the clock that the pipeline sees; 0 where that is `arrival`.
+        spread: s by which it may be taken to have come later: it shares its clock with others.
     """
 
-    place: tuple[str, int, int]
+    place: Place
     arrival: float
     known: Json | None
     typed: bool = True
@@ -197,6 +201,9 @@ class Fact:
     event: Json | None = None
     damage: str = ""
     count: int = 1
+    stamped: bool = True
+    put: float = 0.0
+    spread: float = 0.0
 
 
 @dataclass(slots=True)
@@ -206,6 +213,9 @@ class Expected:
     Attributes:
         due: by messageId, every message that would be right (copies may be written by different schemas).
         arrivals: by messageId, when its copies came, seconds since the epoch.
+        unstamped: messageIds of copies that came when they were read, at one of these times or later.
+        put: by messageId, when the last copy really came.
+        spread: s by which a copy may be taken to have come later.
         copies: records that are copies of a due event, beyond the first.
         ended: records by outcome, of those that end before they are sent.
         letters: dead letters by (outcome, place), with the number of events and the message, if there is one.
@@ -213,14 +223,18 @@ class Expected:
 
     due: dict[str, list[Json]] = field(default_factory=dict)
     arrivals: dict[str, list[float]] = field(default_factory=dict)
+    unstamped: set[str] = field(default_factory=set)
+    put: dict[str, float] = field(default_factory=dict)
+    spread: float = 0.0
     copies: int = 0
     ended: dict[str, int] = field(default_factory=dict)
-    letters: dict[tuple[str, tuple[str, int, int]], tuple[int, Json | None]] = field(default_factory=dict)
+    letters: dict[tuple[str, Place], tuple[int, Json | None]] = field(default_factory=dict)
 
     def add(self, connector: Connector, fact: Fact) -> None:
         """One more fact of the connector's log."""
         if fact.event is None:
-            self._end(fact, Ends(fact.damage))
+            unread = fact.known is not None and not connector.wants(fact.known)  # its type was known, so nobody looked at its bytes
+            self._end(fact, Ends("filtered/not_selected" if unread else fact.damage))
             return
         what = outcome(connector, fact.known, fact.fields, fact.event)
         if isinstance(what, Ends):
@@ -230,6 +244,10 @@ class Expected:
             self.copies += 1
         self.due.setdefault(what.message_id, []).append(what.message)
         self.arrivals.setdefault(what.message_id, []).append(fact.arrival)
+        self.put[what.message_id] = max(self.put.get(what.message_id, 0.0), fact.put or fact.arrival)
+        self.spread = max(self.spread, fact.spread)
+        if not fact.stamped:
+            self.unstamped.add(what.message_id)
 
     def _end(self, fact: Fact, end: Ends) -> None:
         self.ended[end.outcome] = self.ended.get(end.outcome, 0) + fact.count

@@ -47,7 +47,7 @@ class World:
     Args:
         home: folder of its own.
         random: all chance of the inputs.
-        open_source: of the logs.
+        open_source: of the workspaces' logs.
         connectors: those of the configuration.
         env: of the runs, over this process's.
     """
@@ -71,7 +71,7 @@ class World:
         self.state, self.kept = Place(home / "state", 96), Place(home / "kept", 16)
         self.runs = Runs(home, self.state.path, {**os.environ, OFFSET_FILE: str(self._offset), **(env or {})}, self.journal)
         workspaces = sorted({connector.workspace for connector in connectors})
-        self.sources: dict[str, Source] = {name: open_source(home / f"log-{name}", random) for name in workspaces}
+        self.source: Source = open_source(home / "log", random, workspaces)
         self.inputs = {
             name: Inputs(random, unique=any(each.get("message_id", "") == "raw" for each in connectors if each.workspace == name))
             for name in workspaces
@@ -119,7 +119,7 @@ class World:
     def configure(self, ways: Mapping[str, str]) -> None:
         """Write the configuration; `ways` names another endpoint than the double's by connector."""
         workspaces: dict[str, Any] = {
-            name: {"sources": {"currents": source.configuration()}, "connectors": {}} for name, source in self.sources.items()
+            name: {"sources": {"currents": self.source.configuration(name)}, "connectors": {}} for name in self.inputs
         }
         for each in self.connectors:
             workspaces[each.workspace]["connectors"][each.name] = {
@@ -197,13 +197,13 @@ class World:
             only: the family of its type.
             change: what becomes of the lot before it comes.
         """
-        inputs, source = self.inputs[workspace], self.sources[workspace]
+        inputs, source = self.inputs[workspace], self.source
         lot = inputs.copies(size) if what == "copies" else inputs.lot(size, only)
         if lot is None:
             return False
         lot = change(lot)
         damage = what if what in source.damages and lot.known is not None else None
-        self.facts[workspace] += source.put(lot, self.now(), damage=damage, late=late)
+        self.facts[workspace] += source.put(workspace, lot, self.now(), damage=damage, late=late)
         return damage == what or what not in source.damages
 
     # ---- the whole
@@ -225,6 +225,7 @@ class World:
         """All faults are over: one bounded run to the end of everything. False where it did not get there."""
         self.passes(self.now() + HOUR / 6)  # no wait that the endpoint asked for is on
         self.double.clear()
+        self.source.mend()
         for each in self.connectors:
             self.poison(each.name, refused=True)
             self.double.source(each.name, expired=False)
@@ -251,8 +252,7 @@ class World:
         self.runs.close()
         self.double.send(signal.SIGCONT)
         self.double.close()
-        for source in self.sources.values():
-            source.close()
+        self.source.close()
         self.state.close()
         self.kept.close()
         self._deaf.close()

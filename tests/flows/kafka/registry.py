@@ -74,7 +74,7 @@ class RegistryDouble:
                 return 404, {"error_code": 40403, "message": f"Schema {number} not found"}
             return 200, self._schema(self.entries[number])
         if (found := re.fullmatch(r"/schemas/guids/([0-9a-f-]{36})", path)) and self.guids:
-            entry = next((entry for entry in self.entries.values() if entry.guid == found[1]), None)
+            entry = next((entry for entry in list(self.entries.values()) if entry.guid == found[1]), None)
             return (200, self._schema(entry)) if entry else (404, {"error_code": 40403, "message": "Schema not found"})
         if found := re.fullmatch(r"/subjects/([^/]+)/versions/(\d+)", path):
             return self._version(unquote(found[1]), int(found[2]), deleted=query.get("deleted") == ["true"])

@@ -9,6 +9,8 @@ from dataclasses import replace
 from currents_segment.flows.bucket.log import BucketLog
 from currents_segment.flows.dedup import ShardLogic
 from currents_segment.flows.items import Verdict
+from currents_segment.flows.kafka.lane import Lane
+from currents_segment.flows.kafka.settings import CONSUMER
 from currents_segment.flows.source import SlotPartition
 from currents_segment.sinks.keeper import Keeper
 from currents_segment.sinks.segment.driver import Driver
@@ -64,6 +66,16 @@ def positions_run_ahead():
             return self._lanes[unit].position
 
     BucketLog.position = position
+
+
+def offsets_run_ahead():
+    """What the client of Kafka gave counts as taken."""
+    Lane.pack = lambda self: [self.id, self.received, self.lost]
+
+
+def aborted_transactions_are_read():
+    """Kafka gives whatever lies in a partition."""
+    CONSUMER["isolation.level"] = "read_uncommitted"
 
 
 def dead_events_leave_before_their_letters_are_written():
