@@ -79,7 +79,7 @@ def tell(  # noqa: PLR0917 - numba takes positions only
     for i in range(len(begins)):
         begin = begins[i]
         which[i], inner[i] = ODD, begin
-        kind = kind_of(data, begin, ends[i], sizes)
+        kind = _kind_of(data, begin, ends[i], sizes)
         if kind < 0:
             continue
         reference = np.int64(0)
@@ -102,7 +102,7 @@ def tell(  # noqa: PLR0917 - numba takes positions only
 
 
 @compiled
-def kind_of(data: NDArray[np.uint8], begin: int, end: int, sizes: NDArray[np.int64]) -> int:
+def _kind_of(data: NDArray[np.uint8], begin: int, end: int, sizes: NDArray[np.int64]) -> int:
     """The kind of frame that a value has by its mark, or -1."""
     if begin >= end:
         return -1

@@ -1,7 +1,7 @@
 """Messages of one partition as what flows: frames are told, schemas found, files taken apart. It never waits."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,7 @@ from currents_segment.flows.kafka.run import UNSAID, Run
 
 LIMIT: Final = 1000  # messages that flow together
 LIMIT_BYTES: Final = 1 << 20  # or these bytes of values: as many as the gate takes
-LIMIT_TIME: Final = 60.0  # or these seconds of arrivals: a chunk has one clock, and no event may expire more than a minute beside its own
+LIMIT_TIME: Final = 60.0  # or these seconds of arrivals: a chunk has one clock, and no event may expire more than a minute after its own
 FILE_BYTES: Final = 16 << 20  # unpacked, of a message that is a file: its events are one chunk, and a megabyte of bombs would be gigabytes
 FILE_EVENTS: Final = 50_000  # or this many; a message of a megabyte has some thousands
 TYPE_HEADER: Final = "header:"
@@ -111,14 +111,13 @@ class Assembler:
         said = next((value for name, value in run.headers.get(int(run.offsets[number])) or () if name == self._type), None)
         return None if said is None else said.decode("utf-8", "replace")
 
-    def ask_ahead(self, runs: Iterable[Run]) -> None:
+    def ask_ahead(self, run: Run) -> None:
         """All schemas that the messages need are asked for at once, so that they do not wait one behind the other. To be called when a message is first held."""
-        for run in runs:
-            found, which, _ = self.frames(run)
-            odd = (self.frame(run, number, Origin("", "")) for number in np.flatnonzero(which == ODD).tolist())
-            for frame in (*found, *odd):
-                if isinstance(frame, Frame):
-                    self.schema(frame)
+        found, which, _ = self.frames(run)
+        odd = (self.frame(run, number, Origin("", "")) for number in np.flatnonzero(which == ODD).tolist())
+        for frame in (*found, *odd):
+            if isinstance(frame, Frame):
+                self.schema(frame)
 
     def arrival(self, run: Run) -> float:
         """When the first message came into the log, if the broker says so, else now; never later than now."""
@@ -137,7 +136,7 @@ class _Building:
     def assembled(self, hint: str) -> Assembled:
         """The common frames at once, all others one by one."""
         found, which, inner = self._assembler.frames(self._run)
-        writers = [self._writer(self._assembler.schema(frame), hint, which == number) for number, frame in enumerate(found)]
+        writers = [self._writer(self._assembler.schema(frame), hint, which, number) for number, frame in enumerate(found)]
         which = np.array([*writers, ODD], np.uint16).take(which, mode="clip")
         for number in np.flatnonzero(which == ODD).tolist():
             if number >= self._held:
@@ -145,10 +144,10 @@ class _Building:
             self._odd(number, hint, which, inner)
         return Assembled(self._records(which, inner), self._held, self._why)
 
-    def _writer(self, schema: str | Pending | Unusable, hint: str, mine: NDArray[np.bool_]) -> int:
-        """The number of a writer; or `ODD` where each of its messages is looked at."""
+    def _writer(self, schema: str | Pending | Unusable, hint: str, which: NDArray[np.uint16], number: int) -> int:
+        """The number of the writer of a frame; or `ODD` where each of its messages is looked at."""
         if isinstance(schema, Pending):
-            self._hold(int(mine.argmax()), schema.why)
+            self._hold(int((which == number).argmax()), schema.why)
         return self._number(schema, hint) if isinstance(schema, str) else ODD
 
     def _number(self, schema: str, hint: str) -> int:
@@ -208,7 +207,7 @@ class _Building:
             begins=inner[mine],
             ends=ends[mine],
             offsets=offsets[mine],
-            arrival=self._arrival(int(mine[0])),
+            arrival=float(self._came[mine].max()),  # one clock for all, and no event may expire before its own time is over
             origin=Origin(self._place.log, self._place.object, int(offsets[mine[0]])),
         )
         return tuple(sorted([framed, *self._others], key=lambda records: records.arrival)) if self._others else (framed,)

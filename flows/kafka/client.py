@@ -1,4 +1,8 @@
-"""A consumer of given partitions over librdkafka: it belongs to no group, and gives what it has fetched as arrays. Nothing here waits but `close`."""
+"""A consumer of given partitions over librdkafka: it belongs to no group, and gives what it has fetched as arrays. Nothing here waits but `close`.
+
+Each partition has a queue of its own, which librdkafka fills to its bound whatever becomes of the others. From a queue for all, what stands behind a partition
+that is not read could only be had by pausing that, which throws away what was fetched of it.
+"""
 
 import ctypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from currents_segment.flows.kafka.cluster import Partition
-from currents_segment.flows.kafka.fetch import Fetch, Fetched
+from currents_segment.flows.kafka.fetch import Fetch, Fetched, lengths
 from currents_segment.flows.kafka.librdkafka import (
     CONSUMER,
     ERROR_SIZE,
@@ -29,8 +33,8 @@ class Client:
         settings: librdkafka's.
         most: messages at once.
         headers: names of those that matter.
-        heard: called, by `fetch`, with what the client itself finds wrong.
-        committed: called, by `fetch`, with why a commit failed, or None.
+        heard: called, by `serve`, with what the client itself finds wrong.
+        committed: called, by `serve`, with why a commit failed, or None.
 
     Raises:
         KafkaException: the settings are refused.
@@ -46,7 +50,7 @@ class Client:
         committed: Callable[[KafkaError | None], None],
     ) -> None:
         self._fetch = Fetch(most, headers)
-        self._assigned: set[Partition] = set()
+        self._queues: dict[Partition, int] = {}
         self._heard, self._committed = heard, committed
         self._bug: BaseException | None = None
         self._callbacks = ErrorHeard(self._on_error), Committed(self._on_commit)  # C holds them for as long as the client lives
@@ -65,7 +69,7 @@ class Client:
             C.rd_kafka_conf_destroy(conf)
             raise fault(code, why.value)
         C.rd_kafka_poll_set_consumer(self._client)
-        self._queue = C.rd_kafka_queue_get_consumer(self._client)
+        self._own = C.rd_kafka_queue_get_consumer(self._client)
 
     def assign(self, places: Mapping[Partition, int]) -> None:
         """Read these partitions too, each from an offset.
@@ -73,9 +77,14 @@ class Client:
         Raises:
             KafkaException: it cannot be.
         """
+        for topic, number in places.keys() - self._queues.keys():
+            queue = C.rd_kafka_queue_get_partition(self._client, topic.encode(), number)
+            if queue is None:
+                raise fault(KafkaError._UNKNOWN_PARTITION)
+            C.rd_kafka_queue_forward(queue, None)  # before the partition is assigned, or its first messages go to the client's own queue
+            self._queues[topic, number] = queue
         with Listed((topic, number, offset) for (topic, number), offset in places.items()) as listed:
             check_error(C.rd_kafka_incremental_assign(self._client, listed))
-        self._assigned |= places.keys()
 
     def unassign(self, partition: Partition) -> None:
         """Read this partition no more, if it is read.
@@ -83,28 +92,10 @@ class Client:
         Raises:
             KafkaException: it cannot be.
         """
-        if partition in self._assigned:
+        if partition in self._queues:
             with Listed([(*partition, 0)]) as listed:
                 check_error(C.rd_kafka_incremental_unassign(self._client, listed))
-            self._assigned.discard(partition)
-
-    def pause(self, partition: Partition) -> None:
-        """Hold this partition.
-
-        Raises:
-            KafkaException: it cannot be.
-        """
-        with Listed([(*partition, 0)]) as listed:
-            check(C.rd_kafka_pause_partitions(self._client, listed))
-
-    def resume(self, partition: Partition) -> None:
-        """Go on with it.
-
-        Raises:
-            KafkaException: it cannot be.
-        """
-        with Listed([(*partition, 0)]) as listed:
-            check(C.rd_kafka_resume_partitions(self._client, listed))
+            C.rd_kafka_queue_destroy(self._queues.pop(partition))
 
     def commit(self, places: Iterable[tuple[str, int, int]]) -> None:
         """Ask for offsets to be written to the group; `committed` is told what came of it.
@@ -115,21 +106,35 @@ class Client:
         with Listed(places) as listed:
             check(C.rd_kafka_commit(self._client, listed, 1))
 
-    def fetch(self) -> Fetched:
-        """What has come since, up to `most` messages.
+    def serve(self) -> Fetched:
+        """Callbacks are made; what is of no partition, or came before its partition had a queue.
 
         Raises:
             KafkaException: it cannot be read.
         """
-        fetched = self._fetch.take(self._queue)
+        fetched = self._fetch.take(self._own)
         if self._bug is not None:
             raise self._bug
         return fetched
 
+    def fetch(self, partition: Partition, most: int | None = None) -> Fetched:
+        """What has come of an assigned partition, up to `most` messages.
+
+        Raises:
+            KafkaException: it cannot be read.
+        """
+        return self._fetch.take(self._queues[partition], most)
+
+    def waiting(self) -> set[Partition]:
+        """The partitions of which something has come."""
+        counts = lengths(list(self._queues.values()))
+        return {partition for partition, count in zip(self._queues, counts, strict=True) if count}
+
     def close(self) -> None:
         """End it; commits under way are waited for, for as long as a broker is gone."""
+        for queue in (*self._queues.values(), self._own):
+            C.rd_kafka_queue_destroy(queue)
         C.rd_kafka_consumer_close(self._client)
-        C.rd_kafka_queue_destroy(self._queue)
         C.rd_kafka_destroy(self._client)
 
     # An exception in a function that C calls would only be printed
@@ -137,12 +142,12 @@ class Client:
     def _on_error(self, _client: int, code: int, why: bytes | None, _opaque: int) -> None:
         try:
             self._heard(KafkaError(code, (why or b"").decode("utf-8", "replace")))
-        except BaseException as bug:  # noqa: BLE001 - raised by `fetch`
+        except BaseException as bug:  # noqa: BLE001 - raised by `serve`
             self._bug = bug
 
     def _on_commit(self, _client: int, code: int, places: Any, _opaque: int) -> None:
         try:
             code = code or refused(places)
             self._committed(KafkaError(code) if code else None)
-        except BaseException as bug:  # noqa: BLE001 - raised by `fetch`
+        except BaseException as bug:  # noqa: BLE001 - raised by `serve`
             self._bug = bug

@@ -9,7 +9,7 @@ import numpy as np
 from confluent_kafka import KafkaError
 from numpy.typing import NDArray
 
-from currents_segment.flows.kafka.fetch_kernel import MESSAGE, free, gather
+from currents_segment.flows.kafka.fetch_kernel import MESSAGE, count, free, gather
 from currents_segment.flows.kafka.librdkafka import C, fault, headers
 from currents_segment.flows.kafka.run import Run
 
@@ -57,18 +57,18 @@ class Fetch:
         self._names = [ctypes.create_string_buffer(name.encode()) for name in names]
         self._addresses = np.array([ctypes.addressof(name) for name in self._names], np.uintp)
 
-    def take(self, queue: int) -> Fetched:
-        """What lies ready; it does not wait.
+    def take(self, queue: int, most: int | None = None) -> Fetched:
+        """What lies ready, no more than `most` messages; it does not wait.
 
         Raises:
             KafkaException: the queue cannot be read.
         """
-        count = C.rd_kafka_consume_batch_queue(queue, 0, self._messages.ctypes.data, len(self._messages))
-        if count <= 0:
-            if count < 0:
+        got = C.rd_kafka_consume_batch_queue(queue, 0, self._messages.ctypes.data, most or len(self._messages))
+        if got <= 0:
+            if got < 0:
                 raise fault(C.rd_kafka_last_error())
             return NOTHING
-        messages = self._messages[:count]
+        messages = self._messages[:got]
         try:
             return self._copied(messages)
         finally:
@@ -88,6 +88,12 @@ class Fetch:
 
 
 NOTHING: Final = Fetched((), ())
+
+
+def lengths(queues: Sequence[int]) -> list[int]:
+    """How much lies ready in each of some queues."""
+    found: list[int] = count(np.array(queues, np.uintp)).tolist()
+    return found
 
 
 def _topic(address: int) -> str:

@@ -1,4 +1,4 @@
-"""The compiled loop over what librdkafka has fetched: it copies messages into arrays, partition by partition, and gives them back.
+"""Compiled loops over what librdkafka has fetched: they copy messages into arrays, partition by partition, and give them back.
 
 Layout of a message and the functions: rdkafka.h of librdkafka 2, which is public and keeps both within a major version.
 """
@@ -54,6 +54,7 @@ def _external(name: str, signature: Any) -> Any:
 
 
 _destroy = _external("rd_kafka_message_destroy", types.void(types.uintp))
+_length = _external("rd_kafka_queue_length", types.uintp(types.uintp))
 _timestamp = _external("rd_kafka_message_timestamp", types.int64(types.uintp, types.uintp))
 _headers = _external("rd_kafka_message_headers", types.int32(types.uintp, types.uintp))
 _header = _external("rd_kafka_header_get", types.int32(types.uintp, types.uintp, types.uintp, types.uintp, types.uintp))
@@ -89,7 +90,7 @@ def gather(messages: NDArray[np.uintp], names: NDArray[np.uintp]) -> tuple[NDArr
         int64[g, 4], the partitions; uint8[bytes] and int64[4, k], values and table as in `run.Run`, with bounds that count from the partition's first byte;
         int64[k], which of `messages` has a header that matters, else -1; int64[n - k], which of `messages` are errors.
     """
-    owners, partitions, errors = sort(messages)
+    owners, partitions, errors = _sort(messages)
     room = partitions[-1] if len(partitions) else np.zeros(4, np.int64)
     data = np.empty(room[SIZE], np.uint8)
     table = np.empty((4, room[LAST]), np.int64)
@@ -123,7 +124,7 @@ def gather(messages: NDArray[np.uintp], names: NDArray[np.uintp]) -> tuple[NDArr
 
 
 @compiled
-def sort(messages: NDArray[np.uintp]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _sort(messages: NDArray[np.uintp]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Which partition each message is of, -1 for an error; the partitions in the order in which they are met; which are errors."""
     owners = np.empty(len(messages), np.int64)
     partitions = np.zeros((len(messages), 4), np.int64)
@@ -156,3 +157,12 @@ def free(messages: NDArray[np.uintp]) -> None:
     """Give messages back."""
     for i in range(len(messages)):
         _destroy(messages[i])
+
+
+@compiled
+def count(queues: NDArray[np.uintp]) -> NDArray[np.uintp]:
+    """How much lies ready in each queue."""
+    found = np.empty(len(queues), np.uintp)
+    for i in range(len(queues)):
+        found[i] = _length(queues[i])
+    return found

@@ -1,15 +1,12 @@
 """One partition inside a log: what came of it and was not yet taken, and where it stands. Values only, no client."""
 
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from currents_segment.flows.kafka.run import Run, joined
+from currents_segment.flows.kafka.run import NONE, Run, joined
 from currents_segment.flows.slots import Unit
-
-AHEAD: Final = 2_000  # messages that lie ready before the partition is paused: one chunk to take, one to follow
 
 
 @dataclass(slots=True)
@@ -28,14 +25,11 @@ class Lane:
         earliest: the first offset that the partition still had, as of the last look.
         latest: behind its last message, likewise.
         target: of a bounded run: where it ends.
-        ready: messages not yet taken, as they came.
-        count: how many they are.
-        size: bytes of their values.
+        ready: messages not yet taken.
         end: an end of the partition that the client met, behind all in `ready`.
         assigned: the client reads it.
-        paused: the client holds it.
         oldest: when the first of those in `ready` came, s since the epoch; None when none is there.
-        behind: since when there is something that has not come, s of the monotonic clock; None when all has, or when we hold it.
+        behind: since when there is something that has not come, s of the monotonic clock; None when all has, or lies ready.
         reset: the client was told that there is no such offset, at this time of the monotonic clock.
         held: since when a schema that is not known holds it, s of the monotonic clock.
         again: not before this is the schema asked for again, likewise.
@@ -53,12 +47,9 @@ class Lane:
     earliest: int = 0
     latest: int = 0
     target: int | None = None
-    ready: deque[Run] = field(default_factory=deque)
-    count: int = 0
-    size: int = 0
+    ready: Run = NONE
     end: int = 0
     assigned: bool = False
-    paused: bool = False
     oldest: float | None = None
     behind: float | None = None
     reset: float | None = None
@@ -73,9 +64,7 @@ class Lane:
         if not new.all():
             run = run.keep(new)
         if run.count:
-            self.ready.append(run)
-            self.count += run.count
-            self.size += len(run.data)
+            self.ready = joined([self.ready, run]) if self.ready.count else run
             self.received = int(before[-1]) + 1
             self.behind, self.fault = None, ""
 
@@ -87,30 +76,18 @@ class Lane:
 
     def head(self, count: int, size: int) -> Run:
         """The first messages: so many and of so many bytes at the most, but one at the least."""
-        parts: list[Run] = []
-        for run in self.ready:
-            fits = min(count, int(np.searchsorted(run.ends, size, "right")))
-            parts.append(run.cut(0, max(fits, 0 if parts else 1)))
-            count, size = count - run.count, size - len(run.data)
-            if fits < run.count or not count:
-                break
-        return joined(parts)
+        fits = int(np.searchsorted(self.ready.ends, size, "right"))
+        return self.ready.cut(0, max(1, min(count, fits, self.ready.count)))
 
     def take(self, count: int) -> None:
         """So many messages were taken."""
-        while count:
-            run = self.ready.popleft()
-            part = min(count, run.count)
-            if part < run.count:
-                self.ready.appendleft(run.cut(part, run.count))
-            count, self.count = count - part, self.count - part
-            self.size -= int(run.ends[part - 1])
-            self.next = int(run.offsets[part - 1]) + 1
+        self.next = int(self.ready.offsets[count - 1]) + 1
+        self.ready = self.ready.cut(count, self.ready.count) if count < self.ready.count else NONE
         self.settle()
 
     def settle(self) -> None:
         """Nothing lies ready: the position goes behind what holds no message."""
-        if not self.ready:
+        if not self.ready.count:
             self.next = max(self.next, self.end)
 
     def skip(self, identity: str, offset: int, count: int) -> None:
@@ -118,14 +95,6 @@ class Lane:
         self.id, self.next, self.received, self.end = identity, offset, offset, offset
         self.lost += count
         self.gone, self.reset, self.fault = 0, None, ""
-
-    def full(self, size: int) -> bool:
-        """Enough lies ready."""
-        return self.count >= AHEAD or self.size >= size
-
-    def low(self, size: int) -> bool:
-        """Little lies ready."""
-        return 2 * self.count <= AHEAD and 2 * self.size <= size
 
     @property
     def lag(self) -> int:
@@ -135,7 +104,7 @@ class Lane:
     @property
     def over(self) -> bool:
         """A bounded run has read all of it."""
-        return self.target is not None and not self.ready and self.next >= self.target
+        return self.target is not None and not self.ready.count and self.next >= self.target
 
     def pack(self) -> list[Any]:
         """Plain values for a snapshot: the topic's identity, the offset, what was lost."""

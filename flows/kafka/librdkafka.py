@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, cimpl
 
+from currents_segment.flows.errors import UserError
+
+TESTED: Final = (2, 16)  # of librdkafka; structures and functions are kept within a major version, but what is not tried is not known
 CONSUMER: Final = 1  # RD_KAFKA_CONSUMER
 ERROR_SIZE: Final = 512  # bytes for an error in words
 
@@ -48,6 +51,8 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, ...]]] = {  # result, then arguments
     "rd_kafka_new": (c_void_p, c_int, c_void_p, c_char_p, c_size_t),
     "rd_kafka_poll_set_consumer": (c_int, c_void_p),
     "rd_kafka_queue_get_consumer": (c_void_p, c_void_p),
+    "rd_kafka_queue_get_partition": (c_void_p, c_void_p, c_char_p, c_int32),
+    "rd_kafka_queue_forward": (None, c_void_p, c_void_p),
     "rd_kafka_queue_destroy": (None, c_void_p),
     "rd_kafka_consumer_close": (c_int, c_void_p),
     "rd_kafka_destroy": (None, c_void_p),
@@ -56,8 +61,6 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, ...]]] = {  # result, then arguments
     "rd_kafka_topic_partition_list_destroy": (None, POINTER(Places)),
     "rd_kafka_incremental_assign": (c_void_p, c_void_p, POINTER(Places)),
     "rd_kafka_incremental_unassign": (c_void_p, c_void_p, POINTER(Places)),
-    "rd_kafka_pause_partitions": (c_int, c_void_p, POINTER(Places)),
-    "rd_kafka_resume_partitions": (c_int, c_void_p, POINTER(Places)),
     "rd_kafka_commit": (c_int, c_void_p, POINTER(Places), c_int),
     "rd_kafka_consume_batch_queue": (c_ssize_t, c_void_p, c_int, c_void_p, c_size_t),
     "rd_kafka_message_errstr": (c_char_p, c_void_p),
@@ -72,12 +75,27 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, ...]]] = {  # result, then arguments
 
 
 def _library() -> ctypes.CDLL:
-    """What the extension module is linked to is found through it, wherever the wheel has put it."""
+    """What the extension module is linked to is found through it, wherever the wheel has put it.
+
+    Raises:
+        UserError: it is not the version that this was tested with.
+    """
     library = ctypes.CDLL(cimpl.__file__)
+    check_version(library.rd_kafka_version())
     for name, (result, *arguments) in _SIGNATURES.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
+
+
+def check_version(number: int) -> None:
+    """Raises UserError: this version, a byte each for major, minor and patch, then one more, is not the tested one."""
+    major, minor, patch, _ = number.to_bytes(4, "big")
+    if (major, minor) != TESTED:
+        raise UserError(
+            f"confluent-kafka brings librdkafka {major}.{minor}.{patch}, and this program was tested with {TESTED[0]}.{TESTED[1]}:"
+            " install the confluent-kafka that requirements.lock names"
+        )
 
 
 C: Final = _library()

@@ -4,8 +4,8 @@
                                  │
                                  └──▶ read()
 
-Everything here runs in the thread of the flow and never waits: what must be waited for is the watch's. A partition whose gate is closed is paused, at the
-others' no cost; a fault is named and tried again for as long as it takes.
+Everything here runs in the thread of the flow and never waits: what must be waited for is the watch's. Of a partition whose gate is closed the client fetches
+no more than its bound, at the others' no cost; a fault is named and tried again for as long as it takes.
 """
 
 import time
@@ -114,10 +114,9 @@ class KafkaLog:
         if self._stopped:
             return None
         lane = self._lanes[unit]
-        if not lane.ready:
-            self._reader.pump()
-            if not lane.ready:
-                return None
+        self._reader.fill(lane)
+        if not lane.ready.count:
+            return None
         if lane.held is not None and self._monotonic() < lane.again:
             return None
         taken = self._assembler.assemble(lane.head(LIMIT, LIMIT_BYTES), lane.topic, lane.number)
@@ -125,8 +124,7 @@ class KafkaLog:
         if not taken.count:
             return None
         lane.take(taken.count)
-        lane.oldest = self._assembler.arrival(lane.ready[0]) if lane.ready else None
-        self._reader.taken(lane)
+        lane.oldest = self._assembler.arrival(lane.ready) if lane.ready.count else None
         return taken.records
 
     def _hold(self, lane: Lane, why: str) -> None:
@@ -204,7 +202,7 @@ class KafkaLog:
         for lane in self._lanes.values():
             if lane.topic not in view.topics and lane.assigned:
                 self._vanished(lane)
-        self._reader.connect(self._watch.generation)
+        self._reader.connect(self._watch.generation, len(self._lanes))
         if not self._stopped:
             self._reader.assign(lane for lane in self._lanes.values() if self._readable(lane, view))
         self._reader.publish(self._safe)
@@ -239,8 +237,7 @@ class KafkaLog:
             self._lose(lane, topic, unread, "the topic was deleted and created again; what was not read of the old one is gone")
             return
         lane.earliest, lane.latest, lane.gone = earliest, latest, 0
-        if latest > lane.received and lane.assigned and not lane.paused:
-            lane.behind = lane.behind or self._monotonic()
+        self._reader.look(lane)
         asked = lane.reset is not None and self._view is not None and self._view.at > lane.reset
         if (asked or not lane.assigned) and lane.received < earliest:
             self._lose(lane, topic, earliest - lane.received, "retention deleted messages before they were read")
@@ -251,7 +248,7 @@ class KafkaLog:
 
     def _lose(self, lane: Lane, topic: Topic, count: int, why: str) -> None:
         """Messages are gone: stop, or go on with the earliest that are left, as the configuration says."""
-        if lane.ready:
+        if lane.ready.count:
             return  # they are good; the next look comes soon
         goes_on = self._kafka.on_loss == "continue"
         if f"lost {lane.unit} {topic.id} {lane.next}" not in self._told:

@@ -21,9 +21,10 @@ from currents_segment.flows.kafka.fetch import Fetched
 from currents_segment.flows.kafka.lane import Lane
 from currents_segment.flows.kafka.run import Run
 
-AHEAD_BYTES: Final = 16 << 20  # bytes of values that lie ready for a connector, over all partitions, when none is taken
-LEAST_BYTES: Final = 64 << 10  # for each partition, however many there are
-QUIET: Final = 0.005  # s in which a consumer that had nothing is not asked again: every slot asks for every partition
+AHEAD: Final = 16 << 20  # bytes of values that lie ready for a connector, over all partitions, when none is taken
+LEAST, MOST = 128 << 10, 5 << 20  # of them for each partition, however many there are
+ANSWER: Final = 1 << 20  # bytes that are asked for at once, of a partition; librdkafka's own default
+QUIET: Final = 0.005  # s until the consumer is looked at again: every slot asks for every partition
 CLOSING: Final = 1.0  # s that a close waits at the most: a stop has 5
 STALL: Final = 30.0  # s without a message, though there are some: then the consumer is made anew
 
@@ -57,27 +58,35 @@ class Reader:
         self._arrival, self._lost, self._monotonic = arrival, lost, monotonic
         self._lanes: dict[Partition, Lane] = {}
         self._client: Client | None = None
-        self._generation = -1
+        self._generation, self._partitions = -1, 0
+        self._waiting: set[Partition] = set()
         self._quiet_until = float("-inf")
         self._published: dict[Partition, int] = {}
         self._told = False
 
-    def connect(self, generation: int) -> None:
-        """There is a consumer, and it works: one is made where there is none, where who we are was changed, and where nothing comes any more."""
-        if self._client is not None and self._generation == generation and not self._stalled():
+    def connect(self, generation: int, partitions: int) -> None:
+        """There is a consumer, and it works: one is made where there is none, where who we are was changed, and where nothing comes any more.
+
+        Args:
+            generation: how often who we are was changed.
+            partitions: how many are to be read. When they have doubled a consumer is made that holds less of each.
+        """
+        if self._client is not None and self._generation == generation and partitions <= 2 * self._partitions and not self._stalled():
             return  # progress is watched: of a network that swallows everything there is no error
         self._end()
-        self._generation = generation
+        self._generation, self._partitions = generation, max(1, partitions)
         kafka = self._source.kafka
         try:
             made = settings.consumer(kafka, settings.group(kafka, self._connector))
+            made |= {name: value for name, value in bounds(self._partitions).items() if name not in kafka.options}
             self._client = Client(made, most=LIMIT, headers=self._headers, heard=self._heard, committed=self._committed)
         except UserError as error:
             self.said = self._monotonic(), str(error)
         except KafkaException as fault:
             self.said = self._monotonic(), f"the client cannot be made: {faults.sentence(fault.args[0])}"
+        self._waiting = set()
         for lane in self._lanes.values():
-            lane.assigned = lane.paused = False
+            lane.assigned = False
 
     def assign(self, lanes: Iterable[Lane]) -> None:
         """Read these partitions, from behind what was received of each."""
@@ -93,27 +102,33 @@ class Reader:
         """Read this partition no more."""
         if self._client is not None:
             self._client.unassign((lane.topic, lane.number))
-        lane.assigned = lane.paused = False
+        self._waiting.discard((lane.topic, lane.number))
+        lane.assigned = False
 
-    def pump(self) -> None:
-        """What the consumer has goes into the lanes; those that are full are paused."""
+    def fill(self, lane: Lane) -> None:
+        """What has come of a partition goes into its lane, if that has less than a chunk."""
         now = self._monotonic()
-        if self._client is None or now < self._quiet_until:
-            return
-        fetched = self._client.fetch()
-        if not fetched.runs and not fetched.news:
+        if now >= self._quiet_until and self._client is not None:
             self._quiet_until = now + QUIET
-            return
-        for lane in self._sort(fetched):
-            if not lane.paused and lane.full(self._room):
-                self._client.pause((lane.topic, lane.number))
-                lane.paused = True
+            self._sort(self._client.serve())
+            self._waiting = self._client.waiting()
+        if (lane.topic, lane.number) in self._waiting and lane.ready.count < LIMIT:
+            self._fetch(lane, LIMIT)
 
-    def taken(self, lane: Lane) -> None:
-        """Messages of the lane were taken: when little is left, it is filled again."""
-        if lane.paused and lane.low(self._room) and self._client is not None:
-            self._client.resume((lane.topic, lane.number))
-            lane.paused, lane.behind = False, None
+    def look(self, lane: Lane) -> None:
+        """Whatever holds its connector: the first that has come is looked at, so that it is known how old it is; and whether more should have come."""
+        if lane.assigned and not lane.ready.count:
+            self._fetch(lane, 1)
+        missing = lane.assigned and not lane.ready.count and lane.latest > lane.received
+        lane.behind = (lane.behind or self._monotonic()) if missing else None
+
+    def _fetch(self, lane: Lane, most: int) -> None:
+        if self._client is None or not lane.assigned:
+            return
+        before = lane.received
+        self._sort(self._client.fetch((lane.topic, lane.number), most))
+        if lane.received - before < most:
+            self._waiting.discard((lane.topic, lane.number))
 
     def publish(self, positions: Mapping[Partition, int]) -> None:
         """Positions go to the group, for lag tools: asked for and not waited for, since nothing rests on it."""
@@ -137,28 +152,20 @@ class Reader:
         thread.start()
         return thread
 
-    @property
-    def _room(self) -> int:
-        """Bytes that may lie ready for each partition."""
-        return max(LEAST_BYTES, AHEAD_BYTES // max(1, len(self._lanes)))
-
-    def _sort(self, fetched: Fetched) -> list[Lane]:
-        """Messages into their lanes; those that got some. What is said of a partition stands behind its messages."""
-        touched = []
+    def _sort(self, fetched: Fetched) -> None:
+        """Messages into their lanes. What is said of a partition stands behind its messages."""
         for topic, number, run in fetched.runs:
             lane = self._lanes.get((topic, number))
             if lane is not None and lane.assigned:
                 lane.add(run)
-                if lane.oldest is None and lane.ready:
-                    lane.oldest = self._arrival(lane.ready[0])
-                touched.append(lane)
+                if lane.oldest is None and lane.ready.count:
+                    lane.oldest = self._arrival(lane.ready)
         for news in fetched.news:
             lane = self._lanes.get((news.topic or "", news.partition))
             if lane is None or not lane.assigned:
                 self._heard(news.error)
             else:
                 self._erred(lane, news.error, news.offset)
-        return touched
 
     def _erred(self, lane: Lane, error: KafkaError, offset: int) -> None:
         """A partition's own news: its end, an offset that is gone, a fault."""
@@ -197,6 +204,13 @@ class Reader:
             lane.behind = None
             lane.fault = f"no message has come for {STALL:.0f} s, though there are some; the client is made anew"
         return bool(stalled)
+
+
+def bounds(partitions: int) -> dict[str, int]:
+    """What librdkafka holds of each of so many partitions: half of it makes it ask for no more, the other half may still come with an answer."""
+    each = min(MOST, max(LEAST, AHEAD // partitions))
+    answer = min(ANSWER, each // 2)
+    return {"queued.max.messages.kbytes": (each - answer) >> 10, "fetch.message.max.bytes": answer}
 
 
 def _close(client: Client | None) -> None:

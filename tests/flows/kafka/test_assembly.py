@@ -85,7 +85,7 @@ def test_a_schema_that_is_not_known_yet_holds_what_stands_behind(assembler):
     given = run((0, framed(1)), (1, framed(2)), (2, None), (3, framed(1, b"\x02b")), (4, framed(3)))
     found = maker.assemble(given, "t", 3)
     assert (1, "being asked", [b"\x00\x00\x00\x00\x01\x02a"]) == (found.count, found.why, [each.data for each in found.records])
-    maker.ask_ahead([given])
+    maker.ask_ahead(given)
     assert {1, 2, 3} == set(schemas.asked)
     held = maker.assemble(given.cut(1, 5), "t", 3)
     assert (0, ()) == (held.count, held.records)
@@ -127,11 +127,11 @@ def test_without_a_registry_a_reference_to_one_is_named(assembler):
 
 
 def test_a_chunk_has_one_clock(assembler):
-    """Messages that came more than a minute apart do not go together: they may not expire together. The records carry the arrival of the oldest."""
+    """Messages that came more than a minute apart do not go together: they may not expire together. The records carry the arrival of the newest: none expires too early."""
     maker = assembler(Schemas(id1="one"))
     offsets = range(5)
     found = maker.assemble(run(*((number, framed(1)) for number in offsets), times=[NOW - 200 + 30 * number for number in offsets]), "t", 3)
-    assert (3, NOW - 200) == (found.count, found.records[0].arrival)
+    assert (3, NOW - 140) == (found.count, found.records[0].arrival)
     back = maker.assemble(run((0, framed(1)), (1, framed(1)), times=[NOW - 100, NOW - 200]), "t", 3)
     assert 1 == back.count
 
@@ -145,7 +145,7 @@ def test_arrival(assembler, times, expected):
 
 
 def test_the_oldest_comes_first(assembler):
-    """Its arrival is the chunk's."""
+    """Its place is the chunk's."""
     found = assembler(Schemas(id1="one")).assemble(run((0, None), (1, framed(1)), (2, None), times=[NOW - 5, NOW - 9, NOW - 7]), "t", 3)
     assert [NOW - 9, NOW - 7, NOW - 5] == [each.arrival for each in found.records]
 

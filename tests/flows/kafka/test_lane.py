@@ -1,6 +1,6 @@
 from tests.flows.kafka.messages import run
 
-from currents_segment.flows.kafka.lane import AHEAD, Lane
+from currents_segment.flows.kafka.lane import Lane
 from currents_segment.flows.slots import Unit
 
 
@@ -18,9 +18,9 @@ def test_the_position_stands_behind_what_was_taken():
     """Not behind what lies ready: that would be lost by a crash."""
     one = lane()
     add(one, 0, 1, 4)
-    assert (0, 5, 15) == (one.next, one.received, one.size)
+    assert (0, 5, 3) == (one.next, one.received, one.ready.count)
     one.take(2)
-    assert (2, 5) == (one.next, one.size)
+    assert (2, 1) == (one.next, one.ready.count)
 
 
 def test_what_comes_again_is_not_taken_again():
@@ -28,7 +28,7 @@ def test_what_comes_again_is_not_taken_again():
     one = lane()
     add(one, 0, 1, 0, 1, 2)
     one.add(run(*((offset, b"12345") for offset in (1, 2, 3, 2, 3, 4))))
-    assert ([0, 1, 2, 3, 4], 5, 25) == (one.head(9, 99).offsets.tolist(), one.count, one.size)
+    assert [0, 1, 2, 3, 4] == one.ready.offsets.tolist()
 
 
 def test_what_came_before_is_no_news():
@@ -36,9 +36,9 @@ def test_what_came_before_is_no_news():
     one = lane(5)
     one.behind, one.fault = 1.0, "bad"
     add(one, 3, 4)
-    assert (1.0, "bad", 0) == (one.behind, one.fault, one.count)
+    assert (1.0, "bad", 0) == (one.behind, one.fault, one.ready.count)
     add(one, 5)
-    assert (None, "", 1) == (one.behind, one.fault, one.count)
+    assert (None, "", 1) == (one.behind, one.fault, one.ready.count)
 
 
 def test_the_head_is_bounded():
@@ -58,9 +58,9 @@ def test_what_is_taken_ends_within_a_run():
     one = lane()
     one.add(run((0, b"a"), (1, b"bb"), (5, None), (6, b"ccc")))
     one.take(2)
-    assert ([5, 6], b"ccc", 2, 3, 2) == (one.head(9, 9).offsets.tolist(), one.head(9, 9).data, one.count, one.size, one.next)
+    assert ([5, 6], b"ccc", 2) == (one.ready.offsets.tolist(), one.ready.data, one.next)
     one.take(1)
-    assert (6, 1, 3) == (one.next, one.count, one.size)
+    assert ([6], 6) == (one.ready.offsets.tolist(), one.next)
 
 
 def test_at_the_end_the_position_stands_behind_control_records_and_gaps():
@@ -97,14 +97,3 @@ def test_what_was_skipped_stays_counted():
     one.gone, one.reset, one.fault = 15, 1.0, "gone"
     one.skip("new", 20, 15)
     assert (["new", 20, 15], 0, None, "") == (one.pack(), one.gone, one.reset, one.fault)
-
-
-def test_it_is_full_by_messages_or_bytes_and_low_at_half():
-    """Between the two nothing changes, so that a partition is not paused and resumed for every chunk."""
-    one = lane()
-    add(one, *range(AHEAD - 1))
-    assert not one.full(1 << 30)
-    assert one.full(5 * (AHEAD - 1))
-    assert not one.low(1 << 30)
-    one.take(AHEAD // 2)
-    assert one.low(1 << 30)
