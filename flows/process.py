@@ -43,6 +43,7 @@ from currents_segment.sinks.segment.slot import SinkSlot, State
 LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster: its process id, and `terminal` or `quiet`
 SAVE_EVERY: Final = 1.0  # s: the status file, for `status` when nothing runs and for the parent of a local cluster
 LITTLE: Final = 10_000_000  # bytes free: an epoch may need as much
+FULL: Final = "disk is full"  # SQLite's words
 GARBAGE: Final = (
     10_000,
     20,
@@ -147,7 +148,7 @@ class Process:
     def _early_end(self, error: BaseException) -> tuple[str, str]:
         """Why Bytewax gave up, and what to do."""
         state = self.config.state
-        if (free := shutil.disk_usage(state).free) < LITTLE:
+        if (free := shutil.disk_usage(state).free) < LITTLE or FULL in str(error):  # there may be room again by now
             return (
                 f"the recovery store could not be written: {free / 1e6:.1f} MB free at {state}",
                 "Make room: the next run goes on from the last commit",
