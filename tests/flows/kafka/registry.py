@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import ssl
+import sys
 import threading
 import uuid
 from contextlib import contextmanager
@@ -26,6 +27,14 @@ class Entry:
     references: list
     guid: str
     deleted: bool = False
+
+
+class Server(ThreadingHTTPServer):
+    """Who asks may go away before the answer: that is no error of ours."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @dataclass
@@ -126,7 +135,7 @@ class RegistryDouble:
             def log_message(self, *_):
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        server = Server(("127.0.0.1", self.port), Handler)
         self.port = server.server_port
         if tls:
             self.scheme = "https"

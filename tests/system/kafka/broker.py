@@ -68,7 +68,7 @@ class Broker(Node, Administered):
         }
         super().__init__(home, whole, users=users, java_options=java_options)
         self.start()
-        self.admin = AdminClient({"bootstrap.servers": self.address()})
+        self.admin = AdminClient({"bootstrap.servers": self.address(), "log_level": 0})
 
     def address(self, listener: str = "PLAINTEXT") -> str:
         """host:port of a listener."""
