@@ -123,6 +123,7 @@ class Board:
         if document["time_to_loss"] is not None:
             document["losses"] = [self._loss(name, driver, now, within) for within in status.HORIZONS]
         document["unknown"] = dict(driver.unknown)
+        document["slow"] = {why.value: count for why, count in driver.slow.items()}
         document["requests"] = dict(driver.results)
         document["requests_in_flight"] = driver.flying
         document["batches"] = driver.batches

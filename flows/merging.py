@@ -73,6 +73,7 @@ def _connectors(one: Connector, two: Connector) -> Connector:
         "batches": one["batches"] + two["batches"],
         "lag": _lags(one["lag"], two["lag"]),
         "unknown": _add(one["unknown"], two["unknown"]),
+        "slow": _add(one.get("slow", {}), two.get("slow", {})),
     }
     if "restored" in one or "restored" in two:
         merged["restored"] = _present(_restored, one.get("restored"), two.get("restored"))

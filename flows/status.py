@@ -86,6 +86,7 @@ class Connector(TypedDict):
     batches: int  # batches that ended since the start of the process, whatever their end
     lag: Lag
     unknown: dict[str, int]  # names that the catalogue does not know, with how often they were met
+    slow: NotRequired[dict[str, int]]  # events that took the decoder's slow path since the start of the process, by reason
 
 
 class Dedup(TypedDict):
@@ -146,6 +147,7 @@ def fresh(workspace: str) -> Connector:
         "batches": 0,
         "lag": NO_LAG.copy(),
         "unknown": {},
+        "slow": {},
     }
 
 

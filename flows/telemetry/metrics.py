@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from currents_segment.codecs.outcome import Outcome
+from currents_segment.codecs.outcome import Outcome, Slow
 from currents_segment.flows.status import HEALTHS, NOTHING, PHASES, Connector, Restored, Status, base, imbalance
 
 PREFIX: Final = "currents_segment_"
@@ -216,6 +216,13 @@ CONNECTOR: Final = (
         "Types and fields met that the catalogue does not know.",
         lambda c, _: (((u,), n) for u, n in c["unknown"].items()),
         ("name",),
+    ),
+    Spec(
+        "counter",
+        "slow_events",
+        "Events that took the decoder's slow path.",
+        lambda c, _: (((why,), c.get("slow", {}).get(why, 0)) for why in Slow),
+        ("reason",),
     ),
 )
 

@@ -115,4 +115,7 @@ def _block(name: str, connector: Connector, at: float) -> list[str]:
     if unknown := sorted(connector["unknown"].items(), key=lambda item: (-item[1], item[0])):
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
         lines.append(f"  unknown to the catalogue: {', '.join(f'{what} ({count:,})' for what, count in unknown[:SHOWN])}{more}")
+    if slow := connector.get("slow"):
+        reasons = ", ".join(f"{why} {count:,}" for why, count in sorted(slow.items(), key=lambda item: -item[1]))
+        lines.append(f"  decoded on the slow path: {sum(slow.values()):,} events ({reasons})")
     return lines

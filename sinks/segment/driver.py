@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
-from currents_segment.codecs.outcome import Outcome
+from currents_segment.codecs.outcome import Outcome, Slow
 from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
@@ -93,6 +93,7 @@ class Driver:
         flying: requests in flight.
         batches: batches that ended, delivered, refused or split.
         news: what the log is told.
+        slow: events that took the decoder's slow path since the process started, by reason.
         unknown: names that the catalogue does not know, since the process started; of the first `NAMES` each, the others together.
     """
 
@@ -117,6 +118,7 @@ class Driver:
         self.flying = 0
         self.batches = 0
         self.unknown: Counter[str] = Counter()
+        self.slow: Counter[Slow] = Counter()
         self._lock, self._gate, self._slots, self._clock, self._watch, self._fail = lock, gate, slots, clock, watch, fail
         self._name = connector.name
         self._limits = connector.limits

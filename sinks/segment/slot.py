@@ -104,7 +104,9 @@ class SinkSlot:
             account.arrive(messages.received, messages.tally)
             if duplicates:
                 account.end(Outcome.DUPLICATE, duplicates)
-            self._sender.drivers[name].met(messages.unknown)
+            driver = self._sender.drivers[name]
+            driver.met(messages.unknown)
+            driver.slow.update(messages.slow)
             self.dead += letters
             self._hold(name, [piece] if piece.count else [], emitted=chunk.emitted)
             self._admit(letters)

@@ -41,6 +41,7 @@ def connectors(draw, *, balanced=False):
         "letters_error": draw(st.none() | WORD),
         "requests": draw(st.dictionaries(WORD, COUNT)),
         "unknown": draw(st.dictionaries(WORD, COUNT)),
+        "slow": draw(st.dictionaries(WORD, COUNT)),
         "lag": draw(LAG),
         "losses": draw(LOSSES),
     }

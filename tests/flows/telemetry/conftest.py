@@ -34,6 +34,7 @@ FAILING = {
         "error": None,
     },
     "unknown": {"users.messages.fax.Send": 7},
+    "slow": {"number": 3, "schema": 1200},
     "restored": {"received": 30, "outcomes": {"delivered": 20}},
 }
 DOCUMENT: Status = {

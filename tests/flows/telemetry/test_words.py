@@ -120,6 +120,7 @@ def test_report(document):
     assert "lost unless it recovers: 4 events within 1 h, about 710 events within 6 h" in crm
     assert "dead letters: 5 events, 2 of them not yet written" in crm
     assert "unknown to the catalogue: users.messages.fax.Send (7)" in crm
+    assert "decoded on the slow path: 1,203 events (schema 1,200, number 3)" in crm
     assert web.startswith("web (workspace blog): idle")
     assert "dead letters" not in web
 
