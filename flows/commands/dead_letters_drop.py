@@ -34,13 +34,14 @@ def dead_letters_drop(  # noqa: PLR0917 - typer makes options of them
     everything: All = False,
     yes: Yes = False,
 ) -> None:
-    """Delete letters for good; without --yes, tell which objects would lose how many.
+    """Delete letters for good; without --yes, tell which objects (or partitions of a topic) would lose how many.
 
     \b
     currents-segment dead-letters drop segment.yaml --replayed
     currents-segment dead-letters drop segment.yaml --reason undecodable --until 90d --yes
 
-    What stays in an object is written, durably, before the old object is deleted; after an interruption, type the same again.
+    What stays in an object is written, durably, before the old object is deleted; after an interruption, type the same again. In a topic a
+    message under the letter's key takes it out: no command shows it any more, and the brokers delete its bytes by retention or compaction.
 
     Exit code 1 when an object cannot be read in whole (it is left as it is) or the place cannot be written to.
     """  # noqa: D301 - \b is click's mark for lines that are not wrapped
@@ -61,4 +62,6 @@ def dead_letters_drop(  # noqa: PLR0917 - typer makes options of them
         typer.echo(f"interrupted after {plural(objects, 'object')}; type the same again to go on", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"{plural(len(dropped), 'letter')} {will}" + ("" if yes or not dropped else "; --yes drops them"))
+    if dropped and reading.place.lingers:
+        typer.echo(reading.place.lingers)
     reading.end()

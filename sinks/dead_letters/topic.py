@@ -31,7 +31,6 @@ from currents_segment.sinks.dead_letters.topic_writer import BATCH, Record, Writ
 SENT: Final = b"sent/"
 SHORT: Final = 7 * 86_400.0  # s: a letter should outlive a holiday of who looks at it
 ROOMY: Final = 1 << 20  # bytes: letters of whole schemas or blocks; brokers take as much unless they are told otherwise
-NEEDED: Final = (AclOperation.READ, AclOperation.WRITE)
 
 
 class Topic:
@@ -59,15 +58,13 @@ class Topic:
 
         Only what is larger than any message that Segment takes is cut; a topic that takes less is a fault that holds.
         """
-        large = {record.key for record in self._writer.write(map(_record, letters))}
-        if not large:
-            return
-        cut = [_cut(letter) for letter in letters if letter.digest.hex().encode() in large]
-        structlog.get_logger().warning(
-            "dead_letters.cut", letters=len(cut), first=cut[0].id, remedy=f"raise max.message.bytes of topic {self._kafka.topic}"
-        )
-        if self._writer.write(map(_record, cut)):
+        sizes = {record.key: len(record.value or b"") for record in self._writer.write(map(_record, letters))}
+        cut = [_cut(letter, size) for letter in letters if (size := sizes.get(_key(letter)))]
+        if any(size <= BATCH for size in sizes.values()) or self._writer.write(map(_record, cut)):
             raise OSError(f"{self._kafka.topic}: does not take messages of {BATCH:,} bytes: raise its max.message.bytes")
+        if cut:
+            remedy = f"raise max.message.bytes of topic {self._kafka.topic}"
+            structlog.get_logger().warning("dead_letters.cut", letters=len(cut), first=cut[0].id, remedy=remedy)
 
     def read(self, scope: Scope, unreadable: Unreadable) -> Iterator[DeadLetter]:
         """As in `DeadLetters`."""
@@ -131,9 +128,10 @@ class Topic:
         except OSError as error:
             yield "fault", str(error)
             return
-        missing = [] if found.operations is None else [each.name for each in NEEDED if each not in found.operations]
-        if missing:
-            yield "fault", f"{self.name}: we may not use it: grant {' and '.join(missing)} on the topic"
+        if found.operations is not None and AclOperation.WRITE not in found.operations:
+            yield "fault", f"{self.name}: we may not write it: grant WRITE on the topic"
+        if found.operations is not None and AclOperation.READ not in found.operations:
+            yield "warning", f"{self.name}: no command may read what is written there: grant READ on the topic to who needs them"
         room, kept = int(found.settings.get("max.message.bytes", ROOMY)), float(found.settings.get("retention.ms", -1)) / 1000
         deleted = "delete" in found.settings.get("cleanup.policy", "delete")
         if room < BATCH:
@@ -159,7 +157,7 @@ class Topic:
             except ValueError as error:
                 unreadable(self._place(message), str(error))
                 continue
-            if out.get((message.partition, letter.digest.hex().encode()), -1) < message.offset:
+            if out.get((message.partition, _key(letter)), -1) < message.offset:
                 yield message, letter
 
     def _messages(self) -> Iterator[Message]:
@@ -173,18 +171,14 @@ class Topic:
 
 def _record(letter: DeadLetter) -> Record:
     headers = (("connector", letter.connector.encode()), ("outcome", letter.outcome.value.encode()))
-    return Record(letter.digest.hex().encode(), dump(letter).rstrip(), headers)
+    return Record(_key(letter), dump(letter).rstrip(), headers)
 
 
-def _cut(letter: DeadLetter) -> DeadLetter:
-    """All of a letter but what makes it large, if that is more than Segment takes."""
-    size = len(dump(letter))
-    if size <= BATCH:
-        return letter
-    return replace(
-        letter,
-        detail=f"{letter.detail}; its {size:,} bytes are more than the topic takes, and are not kept",
-        message=None,
-        raw=b"",
-        schema="",
-    )
+def _key(letter: DeadLetter) -> bytes:
+    return letter.digest.hex().encode()
+
+
+def _cut(letter: DeadLetter, size: int) -> DeadLetter:
+    """All of a letter but what makes it large."""
+    detail = f"{letter.detail}; its {size:,} bytes are more than the topic takes, and are not kept".removeprefix("; ")
+    return replace(letter, detail=detail, message=None, raw=b"", schema="")

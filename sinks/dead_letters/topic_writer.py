@@ -1,6 +1,8 @@
 """Messages written to the topic of dead letters: acked by all replicas in sync, or told why not. For one thread, which may wait."""
 
-from collections.abc import Iterable
+import logging
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,10 +28,10 @@ PRODUCER: Final = {
     "allow.auto.create.topics": False,  # a misspelt name must be told
 }
 ANSWERED: Final = 30.0  # s in which every message is answered: three times the time-out of the last
-ROOM: Final = 0.1  # s between two looks whether a full queue has room again
+ROOM: Final = 0.1  # s between two looks whether a full queue has room again, or all is answered
 _REMEDIES: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "we may not write it: grant WRITE and DESCRIBE on the topic",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "brokers before 3.0 want IDEMPOTENT_WRITE on the cluster: grant it",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "we may not write it: grant WRITE and DESCRIBE on the topic; brokers before 3.0 want IDEMPOTENT_WRITE on the cluster, too",
     KafkaError._UNKNOWN_TOPIC: "there is no such topic, or we may not see it: create it, mend its name, or grant DESCRIBE on it",
     KafkaError.NOT_ENOUGH_REPLICAS: "fewer replicas are in sync than the topic's min.insync.replicas: mend the brokers",
     KafkaError._MSG_TIMED_OUT: "the brokers did not take it in time",
@@ -58,10 +60,11 @@ class Writer:
 
     Args:
         kafka: which topic, and how to get there.
+        monotonic: clock, s.
     """
 
-    def __init__(self, kafka: LettersTopic) -> None:
-        self._kafka = kafka
+    def __init__(self, kafka: LettersTopic, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._kafka, self._monotonic = kafka, monotonic
         self._producer: Producer | None = None
         self._acked = set[Record]()  # of a call that failed: they are not written again when it is made again
         self._said: KafkaError | None = None
@@ -82,11 +85,16 @@ class Writer:
             else:
                 failed.append(error)
 
-        for record in records:
-            if record not in self._acked:
-                self._produce(producer, record, partial(answered, record))
-        unanswered = producer.flush(ANSWERED)
-        if failed or unanswered:
+        deadline = self._monotonic() + ANSWERED
+        try:
+            for record in records:
+                if record not in self._acked:
+                    self._produce(producer, record, partial(answered, record))
+            while len(producer) and self._monotonic() < deadline:
+                producer.poll(ROOM)  # not `flush`: it calls back once more when the client has given up for good, and both fail
+        except KafkaException as fault:  # for good: the client is of no use any more
+            failed.insert(0, fault.args[0])
+        if failed or len(producer):
             self._producer = None
             raise OSError(f"{self._kafka.topic}: {self._reason(failed[0] if failed else KafkaError(KafkaError._MSG_TIMED_OUT))}")
         self._acked.clear()
@@ -106,7 +114,9 @@ class Writer:
         if self._producer is None:
             self._said = None
             try:
-                self._producer = Producer({**PRODUCER, **settings.client(self._kafka), "error_cb": self._heard})
+                made = {**PRODUCER, **settings.client(self._kafka), "error_cb": self._heard}
+                silent = logging.Logger("librdkafka", logging.CRITICAL + 1)  # noqa: LOG001  # its own: what is fatal would go to stderr
+                self._producer = Producer(made, logger=silent)
             except UserError as error:
                 raise OSError(str(error)) from error
             except KafkaException as fault:
