@@ -17,6 +17,7 @@ MOST: Final = 1_000  # frames told apart at once; a value with a further one is 
 
 CONFLUENT, SINGLE_OBJECT, BARE = range(3)
 SIZES: Final = {Framing.CONFLUENT: 1 + 4, Framing.SINGLE_OBJECT: 2 + 8, Framing.BARE: 0}  # bytes of each frame, in this order
+LONGEST: Final = max(SIZES.values())
 MARK_SIZES: Final = (1, 2, 0)  # bytes of each that are no reference
 SINGLE: Final = (0xC3, 0x01)  # marks a single object; 0 marks Confluent's frame
 OTHERS: Final = (0x01, 0x4F)  # first bytes of frames that are not common: a GUID, a file
@@ -28,31 +29,38 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
 
 
-def frames(
-    framer: Framer, data: bytes, begins: NDArray[np.int64], ends: NDArray[np.int64]
-) -> tuple[list[Frame], NDArray[np.uint16], NDArray[np.int64]]:
-    """The frames of values, as `framer` tells them one by one.
+class Frames:
+    """Tells the frames of many values as a framer tells them one by one.
 
     Args:
         framer: of the source.
-        data: values back to back.
-        begins: int64[n], where each begins; behind its end: there is none.
-        ends: int64[n].
-
-    Returns:
-        The frames that were found; [n] which of them each value has, or `ODD`: ask the framer; [n] where its datum begins.
     """
-    which, inner = np.empty(len(begins), np.uint16), np.empty(len(begins), np.int64)
-    found = np.empty((MOST, 3), np.int64)
-    sizes = np.array([size if framer.looks_for(kind) else -1 for kind, size in SIZES.items()], np.int64)
-    count = tell(np.frombuffer(data, np.uint8), begins, ends, sizes, inner, which, found)
-    told: list[Frame] = []
-    for first in found[:count, 2].tolist():
-        frame = framer.of(data[int(begins[first]) : int(ends[first])][: max(SIZES.values())])
-        if not isinstance(frame, Frame):
-            raise ValueError(f"value {first} is in no frame after all: {frame.detail}")  # noqa: TRY004 - a bug, not a type
-        told.append(frame)
-    return told, which, inner
+
+    def __init__(self, framer: Framer) -> None:
+        self._framer = framer
+        self._sizes = np.array([size if framer.looks_for(kind) else -1 for kind, size in SIZES.items()], np.int64)
+        self._found = np.empty((MOST, 3), np.int64)
+
+    def tell(
+        self, data: bytes, begins: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> tuple[list[Frame], NDArray[np.uint16], NDArray[np.int64]]:
+        """The frames that were found; [n] which of them each value has, or `ODD`: ask the framer; [n] where its datum begins.
+
+        Args:
+            data: values back to back.
+            begins: [n], where each begins; behind its end: there is none.
+            ends: [n].
+        """
+        which, inner = np.empty(len(begins), np.uint16), np.empty(len(begins), np.int64)
+        count = tell(np.frombuffer(data, np.uint8), begins, ends, self._sizes, inner, which, self._found)
+        told: list[Frame] = []
+        for first in self._found[:count, 2].tolist():
+            begin = int(begins[first])
+            frame = self._framer.of(data[begin : min(begin + LONGEST, int(ends[first]))])
+            if not isinstance(frame, Frame):
+                raise ValueError(f"value {first} is in no frame after all: {frame.detail}")  # noqa: TRY004 - a bug, not a type
+            told.append(frame)
+        return told, which, inner
 
 
 @compiled

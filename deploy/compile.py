@@ -17,7 +17,7 @@ ids = np.arange(1, 1000, dtype=np.uint64)
 kernels.by_shard(ids, np.empty(len(ids), np.uint32), np.empty_like(ids), np.empty(SHARDS + 1, np.int64))
 Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(np.frombuffer(ids.tobytes(), np.uint64), 1.0)  # read-only, as they arrive
 
-frame_kernel.frames(Framer(), bytes(6), np.array([0]), np.array([6]))
+frame_kernel.Frames(Framer()).tell(bytes(6), np.array([0]), np.array([6]))
 fetch_kernel.gather(np.empty(0, np.uintp), np.empty(0, np.uintp))
 fetch_kernel.free(np.empty(0, np.uintp))
 fetch.lengths([])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from currents_segment.codecs import container
 from currents_segment.codecs.chunk import RAW_KEPT, Damage, Framed, Origin, Records
-from currents_segment.codecs.frame_kernel import ODD, frames
+from currents_segment.codecs.frame_kernel import ODD, Frames
 from currents_segment.codecs.frames import HEADER, Frame, Framer, Framing, fingerprint
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Kafka
@@ -64,6 +64,7 @@ class Assembler:
         self._bare = None if kafka.bare_schema is None else _read(source, kafka.bare_schema.read_text)
         try:
             self._framer = Framer(Framing(kafka.format), self._bare)
+            self._frames = Frames(self._framer)
             texts = [_read(source, path.read_text) for path in kafka.schemas]
             self._by_fingerprint = {fingerprint(text): text for text in texts}
         except ValueError as error:
@@ -73,13 +74,13 @@ class Assembler:
 
     def assemble(self, run: Run, topic: str, partition: int) -> Assembled:
         """As many of the messages, which are of one partition, as go together; none where the first is held."""
-        came = arrivals(run, self._clock())
+        came = arrivals(run.times, self._clock())
         building = _Building(self, run.cut(0, together(came)), came, Origin(f"{self._source}/{topic}", str(partition)))
         return building.assembled(self._types.get(topic, topic) if self._by_topic else "")
 
     def frames(self, run: Run) -> tuple[list[Frame], NDArray[np.uint16], NDArray[np.int64]]:
-        """As `frame_kernel.frames`; a message with a header that matters is left to `frame`."""
-        found, which, inner = frames(self._framer, run.data, run.begins, run.ends)
+        """As `Frames.tell`; a message with a header that matters is left to `frame`."""
+        found, which, inner = self._frames.tell(run.data, run.begins, run.ends)
         if run.headers:
             which[np.isin(run.offsets, list(run.headers))] = ODD
         return found, which, inner
@@ -121,7 +122,7 @@ class Assembler:
 
     def arrival(self, run: Run) -> float:
         """When the first message came into the log, if the broker says so, else now; never later than now."""
-        return float(arrivals(run, self._clock())[0])
+        return float(arrivals(run.times[:1], self._clock())[0])
 
 
 class _Building:
@@ -213,9 +214,9 @@ class _Building:
         return tuple(sorted([framed, *self._others], key=lambda records: records.arrival)) if self._others else (framed,)
 
 
-def arrivals(run: Run, now: float) -> NDArray[np.float64]:
-    """When each message came into the log, s since the epoch: as the broker says, else now; never later than now."""
-    return np.where(run.times == UNSAID, now, np.minimum(run.times / 1000, now))
+def arrivals(times: NDArray[np.int64], now: float) -> NDArray[np.float64]:
+    """When messages came into the log, s since the epoch: as the broker says, else now; never later than now."""
+    return np.where(times == UNSAID, now, np.minimum(times / 1000, now))
 
 
 def together(came: NDArray[np.float64]) -> int:

@@ -106,14 +106,14 @@ class Reader:
         lane.assigned = False
 
     def fill(self, lane: Lane) -> None:
-        """What has come of a partition goes into its lane, if that has less than a chunk."""
+        """What has come of a partition goes into its lane, up to a chunk."""
         now = self._monotonic()
         if now >= self._quiet_until and self._client is not None:
             self._quiet_until = now + QUIET
             self._sort(self._client.serve())
             self._waiting = self._client.waiting()
         if (lane.topic, lane.number) in self._waiting and lane.ready.count < LIMIT:
-            self._fetch(lane, LIMIT)
+            self._fetch(lane, LIMIT - lane.ready.count)
 
     def look(self, lane: Lane) -> None:
         """Whatever holds its connector: the first that has come is looked at, so that it is known how old it is; and whether more should have come."""

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.codecs.test_frames import GUID_VALUE, PLAIN, VALUES
 
-from currents_segment.codecs.frame_kernel import MOST, ODD, frames
+from currents_segment.codecs.frame_kernel import MOST, ODD, Frames
 from currents_segment.codecs.frames import Frame, Framer, Framing
 
 FRAMERS = {
@@ -25,7 +25,7 @@ def told(framer, values):
     sizes = [len(value or b"") for value in values]
     ends = np.cumsum([0, *sizes], dtype=np.int64)[1:]
     begins = ends - np.array(sizes, np.int64) + np.array([value is None for value in values], np.int64)
-    found, which, inner = frames(framer, b"".join(value or b"" for value in values), begins, ends)
+    found, which, inner = Frames(framer).tell(b"".join(value or b"" for value in values), begins, ends)
     return [
         None if number == ODD else (found[number], begin - start)
         for number, begin, start in zip(which.tolist(), inner.tolist(), begins.tolist(), strict=True)
