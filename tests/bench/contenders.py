@@ -19,7 +19,11 @@ Prepare = Callable[[Logs, Path, str, int], Command]
 """Of the logs, a folder of its own, the endpoint's URL and how many waves to read: its command; no waves: with nothing to do."""
 
 SAMPLE: Final = 1  # wave: for those that take ten times as long
-SMALLER: Final = 6  # waves: with ten connectors, so that a round ends
+TAKEN: Final = {
+    1: WAVES,
+    3: WAVES // 2,
+    10: WAVES // 5,
+}  # waves by connectors: each run carries one to two times the data, so that a round ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,10 @@ def connect(logs: Logs, home: Path, url: str, waves: int) -> Command:
 
 
 OURS: Final = [
-    ours(source, processes, connectors, SMALLER if connectors > 3 else WAVES)
+    ours(source, processes, connectors, waves)
     for source in ("Kafka", "bucket")
     for processes in (1, 2)
-    for connectors in (1, 3, 10)
+    for connectors, waves in TAKEN.items()
 ]
 CLIENT: Final = Contender("a careful script with Segment's client", "others", script("client"), SAMPLE)
 FLOW: Final = Contender("a plain Bytewax flow, an item an event", "others", script("flow"), SAMPLE)

@@ -53,14 +53,16 @@ def _function(frame: str) -> str:
 def draw(title: str, root: Frame) -> str:
     """The SVG."""
     deep = _depth(root, root.count)
-    height = 80 + deep * ROW
-    legend, x = [], 16.0
+    legend, x, y = [], 16.0, 46
     for name in sorted(root.stages, key=lambda name: -root.stages[name]):
         said = f"{name} {root.stages[name] / root.count:.0%}"
+        if x + 30 + len(said) * LETTER > WIDTH:
+            x, y = 16.0, y + 18
         legend.append(
-            f'<rect x="{x:.0f}" y="36" width="11" height="11" style="fill:{_colour(name)}"/><text x="{x + 15:.0f}" y="46">{escape(said)}</text>'
+            f'<rect x="{x:.0f}" y="{y - 10}" width="11" height="11" style="fill:{_colour(name)}"/><text x="{x + 15:.0f}" y="{y}">{escape(said)}</text>'
         )
         x += 30 + len(said) * LETTER
+    height = y + 24 + deep * ROW
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-labelledby="title">',

@@ -77,5 +77,4 @@ def opened(home: Path, data: Data) -> Iterator[Logs]:
         try:
             yield Logs(home, broker, registry, data)
         finally:
-            del broker.admin  # or its client says that the broker is gone
             broker.close()

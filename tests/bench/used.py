@@ -57,12 +57,13 @@ def run(
             peaks[pid] = max(peaks.get(pid, 0), peak(pid))
         meanwhile(process.pid)
         time.sleep(LOOK)
+    # not its ru_maxrss: that begins with what this process had when it forked
     _, status, spent = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, (
         f"{command}: exit code {process.returncode} after {time.monotonic() - begin:.0f} s\n{log.read_text(errors='replace')[-4000:]}"
     )
-    return Used(spent.ru_utime + spent.ru_stime, max(sum(peaks.values()), spent.ru_maxrss * 1024), time.monotonic() - begin)
+    return Used(spent.ru_utime + spent.ru_stime, sum(peaks.values()), time.monotonic() - begin)
 
 
 def tree(pid: int) -> Iterator[int]:
