@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from tests.flows.replaying import letter, letters, unread
 from tests.system.kafka.letters import ids, lying, place, records, sent, unreadable
-from tests.system.rig import PATIENCE
+from tests.system.rig import PATIENCE, wait
 
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.sinks.dead_letters import Marks, Scope
@@ -104,6 +104,52 @@ def test_taken_out(broker, topic, policy):
     assert sorted(["o", *(f"m-{number}" for number in range(2, 20))]) == ids(lying(broker, topic))
     assert Marks(place(broker, topic), unreadable=unreadable).replayed(first)
     assert [] == list(place(broker, topic).take_out(few, wanted=lambda one: one.id != "o", unreadable=unreadable, really=True))
+
+
+def test_partitions_that_are_added(broker, topic):
+    """A letter that is then written again comes to another one: it is still read once, and taken out of both."""
+    place(broker, topic).write(letters(20))
+    broker.grow(topic, 7)
+    wait(
+        lambda: len(broker.admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions) == 7 and broker.exists(topic), "partitions"
+    )
+    place(broker, topic).write(letters(20))
+    keys = [(message.key(), message.partition()) for message in records(broker, topic, dict.fromkeys(range(7), 0))]
+    assert 20 < len(set(keys)) <= len(keys) == 40
+    assert ids(letters(20)) == ids(lying(broker, topic))
+    few = Scope(ids=frozenset({f"m-{number}" for number in range(15)}))
+    gone = list(place(broker, topic).take_out(few, wanted=lambda _: True, unreadable=unreadable, really=True))
+    assert {one.digest for one in letters(15)} == frozenset().union(*(taken.letters for taken in gone))
+    assert ids(letters(20)[15:]) == ids(lying(broker, topic))
+
+
+def test_compaction_takes_doubles_and_what_was_dropped(broker, topic):
+    """The bytes of a letter that was dropped go, each other letter stays, and what was sent is known."""
+    broker.set(
+        topic,
+        cleanup_policy="compact",
+        segment_ms="50",
+        min_cleanable_dirty_ratio="0.01",
+        delete_retention_ms="50",
+        max_compaction_lag_ms="50",
+    )
+    here = place(broker, topic)
+    here.write(letters(20))
+    here.write(letters(20))
+    read = list(here.read(Scope(), unreadable))
+    Marks(here, unreadable=unreadable).write([sent(one) for one in read[:12]], 1.0)
+    few = Scope(ids=frozenset({"m-0", "m-1"}))
+    list(place(broker, topic).take_out(few, wanted=lambda _: True, unreadable=unreadable, really=True))
+    dropped = {one.digest.hex().encode() for one in letters(2)}
+
+    def compacted():
+        here.write(letters(9, "another"))  # a segment is compacted when a newer one was begun
+        kept = [message.key() for message in records(broker, topic, {0: 0, 1: 0, 2: 0}) if message.value() is not None]
+        return not dropped & set(kept) and all(kept.count(one.digest.hex().encode()) == 1 for one in letters(20)[2:])
+
+    wait(compacted, "the brokers to compact it", 2 * PATIENCE)
+    assert ids([*letters(20)[2:], *letters(9, "another")]) == ids(lying(broker, topic))
+    assert ids(read[:12]) == ids(filter(Marks(place(broker, topic), unreadable=unreadable).replayed, read))
 
 
 def test_the_end_is_found_behind_what_no_message_fills(broker, topic):
