@@ -5,7 +5,7 @@ Limits: 500 KB and 2,500 events a batch (Segment's documentation). Whether KB is
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -18,7 +18,8 @@ from currents_segment.codecs.chunk import Origin
 
 MAX_BYTES: Final = 475_000
 MAX_EVENTS: Final = 2_500
-ENVELOPE: Final = 256  # bytes: everything around the messages, a write key of up to 150 bytes included
+GZIP: Final = 31  # wbits: gzip's own header and checksum
+ENVELOPE: Final = 256  # bytes: everything around the messages, and some to spare
 
 Snapshot = tuple[bytes, bytes, float, float | None, tuple[str, str, int, int]]
 """A piece as plain values: packed bodies, lengths as little-endian uint32, arrival, failed_since, origin."""
@@ -158,13 +159,18 @@ def halve(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
     return first, list(second)
 
 
-def document(pieces: Sequence[Piece], *, write_key: str | None, sent_at: str) -> bytes:
-    """The body of one request, UTF-8 JSON, at most `ENVELOPE` bytes larger than its messages.
+def document(pieces: Sequence[Piece], *, sent_at: str) -> list[bytes | memoryview]:
+    """The body of one request in parts, UTF-8 JSON, at most `ENVELOPE` bytes larger than its messages.
 
     `sentAt` belongs to the attempt, not to the batch: Segment moves every timestamp by receivedAt - sentAt (Segment's documentation).
     """
     bodies: list[bytes | memoryview] = [piece.bodies for piece in pieces if piece.count]
     if bodies:
         bodies[-1] = memoryview(bodies[-1])[:-1]  # no comma after the last message
-    tail = {"sentAt": sent_at} if write_key is None else {"sentAt": sent_at, "writeKey": write_key}
-    return b"".join((b'{"batch":[', *bodies, b"],", orjson.dumps(tail)[1:]))
+    return [b'{"batch":[', *bodies, b"],", orjson.dumps({"sentAt": sent_at})[1:]]
+
+
+def gzipped(parts: Iterable[bytes | memoryview]) -> bytes:
+    """They as one gzip stream; the whole is never made. Level 1: 0 takes 0.85 of the time for 1.4 times the traffic, 2 nothing more for 0.99 of it."""
+    stream = isal_zlib.compressobj(1, wbits=GZIP)
+    return b"".join((*map(stream.compress, parts), stream.flush()))

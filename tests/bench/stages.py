@@ -24,7 +24,7 @@ _ANYWHERE: Final = (  # whatever calls it or is called by it
     (START, re.compile(r"^(_find_and_load|_call_with_frames_removed|<module>) \(.*(importlib|numba|flows|codecs|sinks)")),
 )
 _NEAREST: Final = (  # the innermost frame that is one of these
-    (PACK, re.compile(r"^(compress|gzip|pack|document|drop|take) \(")),
+    (PACK, re.compile(r"^(compress|gzip|gzipped|pack|document|drop|take) \(")),
     (READ, re.compile(r"\(.*(flows/(kafka|bucket)/|confluent_kafka|obstore|codecs/(container|stream|compression|frames|blocks))")),
     (DECODE, re.compile(r"\(.*(codecs/|fastavro|orjson|flows/steps)")),
     (DEDUP, re.compile(r"\(.*flows/(dedup|known|known_files|kernels)\.py")),
