@@ -23,6 +23,7 @@ from tests.bench.load import tell
 from tests.bench.logs import Logs, opened
 from tests.bench.race import Lap
 from tests.bench.rivals import redpanda
+from tests.system.kafka.jars import classpath
 
 HOME: Final = Path(__file__).parents[2] / "build" / "bench"
 IDS: Final = (0, 1_000_000, 10_000_000, 100_000_000)
@@ -133,7 +134,7 @@ USUAL: Final = ("race", "growth", "latency", "outage", "known")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; 1 when what arrived of anybody is not what had to."""
+    """The command; 1 when what arrived of anybody is not what had to, 2 when something that it needs is missing."""
     words = argparse.ArgumentParser(prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--events", type=int, default=1_000_000, help="of the data")
     words.add_argument("--rounds", type=int, default=3, help="of the race; the medians count")
@@ -143,14 +144,20 @@ def main(arguments: Sequence[str]) -> int:
     words.add_argument("--home", type=Path, default=HOME, help="for data and results")
     given = words.parse_args(arguments)
     given.home.mkdir(parents=True, exist_ok=True)
+    try:
+        classpath()
+    except AssertionError as missing:
+        tell(str(missing))
+        return 2
     tell("making the data ..." if not given.quick else "a small race")
     data = currents(given.home, given.events)
     file = given.home / "results.json"
     with ExitStack() as closing:
         home = Path(closing.enter_context(TemporaryDirectory(dir=given.home, prefix="run-")))
         bench = Bench(closing.enter_context(opened(home, data)), given.home / "spool", given.rounds, given.quick)
-        found = results.keep(file, made=results.made(data), machine=results.machine())
-        bench.warm()
+        found = results.begun(file, made=results.made(data), machine=results.machine())
+        if not given.quick:
+            bench.warm()
         for part in ["race"] if given.quick else given.only:
             tell(f"{part} ...")
             found = results.keep(file, **PARTS[part](bench))

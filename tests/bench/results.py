@@ -73,6 +73,13 @@ def keep(file: Path, **parts: Any) -> Results:
     return whole
 
 
+def begun(file: Path, **about: Any) -> Results:
+    """What the file has, if it is about the same data and machine; else it begins anew."""
+    if file.exists() and any(json.loads(file.read_text()).get(name) != value for name, value in about.items()):
+        file.unlink()
+    return keep(file, **about)
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
