@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from dataclasses import replace
 
 import pytest
@@ -217,6 +218,22 @@ def test_a_topic_that_is_not_there_is_named_and_not_made(broker):
     (concern,) = place(broker, "nowhere").concerns()
     assert "fault" == concern[0]
     assert "there is no such topic" in concern[1]
+
+
+def test_a_broker_that_says_nothing_is_told(broker, topic, monkeypatch):
+    """Who reads does not wait for ever; when it speaks again, all is there."""
+    place(broker, topic).write(letters(3))
+    here = place(broker, topic)
+    assert [] == list(here.marks(None, unreadable))  # so that what is there is known
+    monkeypatch.setattr("currents_segment.sinks.dead_letters.topic_log.STALL", 1.0)
+    broker.send(signal.SIGSTOP)
+    try:
+        with pytest.raises(OSError, match="the brokers do not answer in time"):
+            list(here.read(Scope(), unreadable))
+    finally:
+        broker.send(signal.SIGCONT)
+    monkeypatch.undo()
+    assert ids(letters(3)) == ids(lying(broker, topic))
 
 
 def test_concerns(broker, topic):
