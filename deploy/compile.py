@@ -10,7 +10,7 @@ from currents_segment.codecs import frame_kernel
 from currents_segment.codecs import kernel as _transcoder  # noqa: F401  # is compiled when it is imported, as it says its types itself
 from currents_segment.codecs.frames import Framer
 from currents_segment.flows import kernels
-from currents_segment.flows.kafka import fetch, fetch_kernel
+from currents_segment.flows.kafka import fetch_kernel
 from currents_segment.flows.known import SHARDS, Known, Window
 
 ids = np.arange(1, 1000, dtype=np.uint64)
@@ -20,7 +20,7 @@ Known(Window(length=60.0, max_ids=len(ids) * SHARDS)).add(np.frombuffer(ids.toby
 frame_kernel.Frames(Framer()).tell(bytes(6), np.array([0]), np.array([6]))
 fetch_kernel.gather(np.empty(0, np.uintp), np.empty(0, np.uintp))
 fetch_kernel.free(np.empty(0, np.uintp))
-fetch.lengths([])
+fetch_kernel.lengths(np.empty(0, np.uintp), np.empty(0, np.uintp))
 
 modules = (kernels, frame_kernel, fetch_kernel)
 loops = {

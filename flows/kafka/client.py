@@ -8,10 +8,12 @@ import ctypes
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from confluent_kafka import KafkaError
 
 from currents_segment.flows.kafka.cluster import Partition
-from currents_segment.flows.kafka.fetch import Fetch, Fetched, lengths
+from currents_segment.flows.kafka.fetch import Fetch, Fetched
+from currents_segment.flows.kafka.fetch_kernel import lengths
 from currents_segment.flows.kafka.librdkafka import (
     CONSUMER,
     ERROR_SIZE,
@@ -51,6 +53,7 @@ class Client:
     ) -> None:
         self._fetch = Fetch(most, headers)
         self._queues: dict[Partition, int] = {}
+        self._changed()
         self._heard, self._committed = heard, committed
         self._bug: BaseException | None = None
         self._callbacks = ErrorHeard(self._on_error), Committed(self._on_commit)  # C holds them for as long as the client lives
@@ -83,6 +86,7 @@ class Client:
                 raise fault(KafkaError._UNKNOWN_PARTITION)
             C.rd_kafka_queue_forward(queue, None)  # before the partition is assigned, or its first messages go to the client's own queue
             self._queues[topic, number] = queue
+        self._changed()
         with Listed((topic, number, offset) for (topic, number), offset in places.items()) as listed:
             check_error(C.rd_kafka_incremental_assign(self._client, listed))
 
@@ -96,6 +100,7 @@ class Client:
             with Listed([(*partition, 0)]) as listed:
                 check_error(C.rd_kafka_incremental_unassign(self._client, listed))
             C.rd_kafka_queue_destroy(self._queues.pop(partition))
+            self._changed()
 
     def commit(self, places: Iterable[tuple[str, int, int]]) -> None:
         """Ask for offsets to be written to the group; `committed` is told what came of it.
@@ -125,10 +130,16 @@ class Client:
         """
         return self._fetch.take(self._queues[partition], most)
 
-    def waiting(self) -> set[Partition]:
+    def waiting(self) -> list[Partition]:
         """The partitions of which something has come."""
-        counts = lengths(list(self._queues.values()))
-        return {partition for partition, count in zip(self._queues, counts, strict=True) if count}
+        if not lengths(self._addresses, self._lengths):
+            return []
+        return [partition for partition, length in zip(self._queues, self._lengths.tolist(), strict=True) if length]
+
+    def _changed(self) -> None:
+        """Queues came or went: their addresses, and room for how much lies ready in each."""
+        self._addresses = np.array(list(self._queues.values()), np.uintp)
+        self._lengths = np.empty_like(self._addresses)
 
     def close(self) -> None:
         """End it; commits under way are waited for, for as long as a broker is gone."""

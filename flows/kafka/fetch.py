@@ -9,7 +9,7 @@ import numpy as np
 from confluent_kafka import KafkaError
 from numpy.typing import NDArray
 
-from currents_segment.flows.kafka.fetch_kernel import MESSAGE, count, free, gather
+from currents_segment.flows.kafka.fetch_kernel import MESSAGE, free, gather
 from currents_segment.flows.kafka.librdkafka import C, fault, headers
 from currents_segment.flows.kafka.run import Run
 
@@ -54,6 +54,7 @@ class Fetch:
 
     def __init__(self, most: int, names: Sequence[str]) -> None:
         self._messages = np.zeros(most, np.uintp)
+        self._room: int = self._messages.ctypes.data
         self._names = [ctypes.create_string_buffer(name.encode()) for name in names]
         self._addresses = np.array([ctypes.addressof(name) for name in self._names], np.uintp)
 
@@ -63,7 +64,7 @@ class Fetch:
         Raises:
             KafkaException: the queue cannot be read.
         """
-        got = C.rd_kafka_consume_batch_queue(queue, 0, self._messages.ctypes.data, most or len(self._messages))
+        got = C.rd_kafka_consume_batch_queue(queue, 0, self._room, most or len(self._messages))
         if got <= 0:
             if got < 0:
                 raise fault(C.rd_kafka_last_error())
@@ -88,12 +89,6 @@ class Fetch:
 
 
 NOTHING: Final = Fetched((), ())
-
-
-def lengths(queues: Sequence[int]) -> list[int]:
-    """How much lies ready in each of some queues."""
-    found: list[int] = count(np.array(queues, np.uintp)).tolist()
-    return found
 
 
 def _topic(address: int) -> str:

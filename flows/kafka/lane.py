@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from currents_segment.flows.kafka.run import NONE, Run, joined
+from currents_segment.flows.kafka.run import NOTHING, Run, joined
 from currents_segment.flows.slots import Unit
 
 
@@ -28,6 +28,7 @@ class Lane:
         ready: messages not yet taken.
         end: an end of the partition that the client met, behind all in `ready`.
         assigned: the client reads it.
+        waiting: something has come of it, and is not in `ready`.
         oldest: when the first of those in `ready` came, s since the epoch; None when none is there.
         behind: since when there is something that has not come, s of the monotonic clock; None when all has, or lies ready.
         reset: the client was told that there is no such offset, at this time of the monotonic clock.
@@ -47,9 +48,10 @@ class Lane:
     earliest: int = 0
     latest: int = 0
     target: int | None = None
-    ready: Run = NONE
+    ready: Run = NOTHING
     end: int = 0
     assigned: bool = False
+    waiting: bool = False
     oldest: float | None = None
     behind: float | None = None
     reset: float | None = None
@@ -82,7 +84,7 @@ class Lane:
     def take(self, count: int) -> None:
         """So many messages were taken."""
         self.next = int(self.ready.offsets[count - 1]) + 1
-        self.ready = self.ready.cut(count, self.ready.count) if count < self.ready.count else NONE
+        self.ready = self.ready.cut(count, self.ready.count) if count < self.ready.count else NOTHING
         self.settle()
 
     def settle(self) -> None:

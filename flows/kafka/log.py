@@ -23,6 +23,7 @@ from currents_segment.flows.kafka.assembly import LIMIT, LIMIT_BYTES, Assembler
 from currents_segment.flows.kafka.lane import Lane
 from currents_segment.flows.kafka.reader import Reader
 from currents_segment.flows.kafka.registry import SchemaRegistry
+from currents_segment.flows.kafka.run import NOTHING
 from currents_segment.flows.kafka.watch import NONE, Topic, View, Watch
 from currents_segment.flows.slots import Key, Unit
 
@@ -115,7 +116,7 @@ class KafkaLog:
             return None
         lane = self._lanes[unit]
         self._reader.fill(lane)
-        if not lane.ready.count:
+        if lane.ready is NOTHING:
             return None
         if lane.held is not None and self._monotonic() < lane.again:
             return None

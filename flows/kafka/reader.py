@@ -59,7 +59,6 @@ class Reader:
         self._lanes: dict[Partition, Lane] = {}
         self._client: Client | None = None
         self._generation, self._partitions = -1, 0
-        self._waiting: set[Partition] = set()
         self._quiet_until = float("-inf")
         self._published: dict[Partition, int] = {}
         self._told = False
@@ -84,9 +83,8 @@ class Reader:
             self.said = self._monotonic(), str(error)
         except KafkaException as fault:
             self.said = self._monotonic(), f"the client cannot be made: {faults.sentence(fault.args[0])}"
-        self._waiting = set()
         for lane in self._lanes.values():
-            lane.assigned = False
+            lane.assigned = lane.waiting = False
 
     def assign(self, lanes: Iterable[Lane]) -> None:
         """Read these partitions, from behind what was received of each."""
@@ -102,18 +100,22 @@ class Reader:
         """Read this partition no more."""
         if self._client is not None:
             self._client.unassign((lane.topic, lane.number))
-        self._waiting.discard((lane.topic, lane.number))
-        lane.assigned = False
+        lane.assigned = lane.waiting = False
 
     def fill(self, lane: Lane) -> None:
         """What has come of a partition goes into its lane, up to a chunk."""
-        now = self._monotonic()
-        if now >= self._quiet_until and self._client is not None:
-            self._quiet_until = now + QUIET
-            self._sort(self._client.serve())
-            self._waiting = self._client.waiting()
-        if (lane.topic, lane.number) in self._waiting and lane.ready.count < LIMIT:
+        if self._monotonic() >= self._quiet_until:
+            self._serve()
+        if lane.waiting:
             self._fetch(lane, LIMIT - lane.ready.count)
+
+    def _serve(self) -> None:
+        self._quiet_until = self._monotonic() + QUIET
+        if self._client is None:
+            return
+        self._sort(self._client.serve())
+        for partition in self._client.waiting():
+            self._lanes[partition].waiting = True
 
     def look(self, lane: Lane) -> None:
         """Whatever holds its connector: the first that has come is looked at, so that it is known how old it is; and whether more should have come."""
@@ -123,12 +125,11 @@ class Reader:
         lane.behind = (lane.behind or self._monotonic()) if missing else None
 
     def _fetch(self, lane: Lane, most: int) -> None:
-        if self._client is None or not lane.assigned:
+        if self._client is None or most <= 0:
             return
         before = lane.received
         self._sort(self._client.fetch((lane.topic, lane.number), most))
-        if lane.received - before < most:
-            self._waiting.discard((lane.topic, lane.number))
+        lane.waiting = lane.received - before >= most
 
     def publish(self, positions: Mapping[Partition, int]) -> None:
         """Positions go to the group, for lag tools: asked for and not waited for, since nothing rests on it."""

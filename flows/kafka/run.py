@@ -75,14 +75,14 @@ class Run:
         return joined([self.cut(number, number + 1) for number in np.flatnonzero(wanted).tolist()])
 
 
-NONE: Final = Run(b"", np.empty((4, 0), np.int64))
+NOTHING: Final = Run(b"", np.empty((4, 0), np.int64))
 
 
 def joined(runs: Iterable[Run]) -> Run:
     """Runs that follow each other, as one."""
     runs = list(runs)
     if len(runs) <= 1:
-        return runs[0] if runs else NONE
+        return runs[0] if runs else NOTHING
     table = np.concatenate([run.table for run in runs], axis=1)
     at = size = 0
     for run in runs:

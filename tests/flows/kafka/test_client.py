@@ -44,7 +44,7 @@ def test_what_is_not_read_is_not_unassigned():
     with pytest.raises(KafkaException, match="already"):
         one.assign({("t", 0): 5})
     one.unassign(("t", 0))
-    assert set() == one.waiting()
+    assert [] == one.waiting()
     one.close()
 
 

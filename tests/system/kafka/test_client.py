@@ -10,7 +10,6 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, TopicPartition
 from tests.system.rig import wait
 
 from currents_segment.flows.kafka.client import Client
-from currents_segment.flows.kafka.fetch import lengths
 from currents_segment.flows.kafka.run import UNSAID, Run, joined
 from currents_segment.flows.kafka.settings import CONSUMER
 
@@ -108,7 +107,8 @@ def test_a_partition_that_is_not_read_holds_no_other(kafka, client):
 
     wait(look, "the other")
     assert list(range(3_000)) == joined(runs).offsets.tolist()
-    assert 0 < lengths([one._queues[held]])[0] <= 1_500  # an answer holds a whole batch of the producer's, however large
+    assert [held] == one.waiting()
+    assert one._lengths[0] <= 1_500  # an answer holds a whole batch of the producer's, however large
     assert list(range(3_000)) == read(one, {held: 3_000})[held].offsets.tolist()
 
 
