@@ -77,7 +77,7 @@ def test_defaults_serve(tmp_path):
     assert (False, "earliest", 172_800.0) == (connector.anonymous_users, connector.start, connector.expire_after)
     assert ("namespaced", "pass", None) == (connector.message_id, connector.unknown_fields, connector.integrations)
     limits = connector.limits
-    assert (50.0, 8, 30.0) == (limits.requests_per_second, limits.in_flight, limits.timeout)
+    assert (200.0, 16, 30.0) == (limits.requests_per_second, limits.in_flight, limits.timeout)
     assert (475_000, 2500, 1.0) == (limits.batch_size, limits.batch_events, limits.batch_age)
 
 
