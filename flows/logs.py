@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 from currents_segment.codecs.chunk import Framed, Records
@@ -104,6 +105,7 @@ class OpenLogs:
         self._logs: dict[tuple[str, str], Opened] = {}
         self._watches: list[Watch] = []
         self._registries: list[SchemaRegistry] = []
+        self._units: dict[int, list[Unit]] = {slot: [] for slot in kept}
         for workspace in config.workspaces.values():
             connectors = list(workspace.connectors.values())
             for name, bucket in workspace.buckets.items():
@@ -126,8 +128,11 @@ class OpenLogs:
         return [KafkaLog(source, one, self._kept, watch=watch, registry=registry, once=self._once, clock=self._clock) for one in connectors]
 
     def units(self, slot: int) -> list[Unit]:
-        """The units of a slot at the moment, connector by connector."""
-        return [unit for log in self._logs.values() for unit in log.units(slot)]
+        """The units of a slot at the moment, one of each connector in turn."""
+        each = [log.units(slot) for log in self._logs.values()]
+        if sum(map(len, each)) != len(self._units[slot]):  # more may come, none goes
+            self._units[slot] = in_turn(each)
+        return self._units[slot]
 
     def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
         """The unit's next records, or None when none are ready."""
@@ -161,3 +166,8 @@ class OpenLogs:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def in_turn(each: Sequence[Sequence[Unit]]) -> list[Unit]:
+    """One unit of each log, then the next of each: whoever asks in this order lets all connectors advance alike."""
+    return [unit for turn in zip_longest(*each) for unit in turn if unit is not None]

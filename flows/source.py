@@ -15,7 +15,9 @@ from currents_segment.flows.loud import loud
 from currents_segment.flows.slots import NAMES, Key, Place, Unit
 from currents_segment.flows.stop import Stop
 
-IDLE: Final = timedelta(milliseconds=20)  # until a slot that found nothing looks again
+IDLE: Final = timedelta(
+    milliseconds=50
+)  # until a slot that found nothing looks again: with hundreds of units, looking is what an idle process costs
 
 State = dict[str, Any]
 """`version`; `positions` {key: packed position}; `rewinds` {connector: (how often it was set back, when last)}.
