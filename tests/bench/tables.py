@@ -1,0 +1,185 @@
+"""The tables of the results: rows of text, the head first. The same results give the same rows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from tests.bench import sizing
+from tests.bench.sizing import DAY
+
+Found = Mapping[str, Any]
+RATE: Final = 5_000  # events/s of the goal for latency
+IDS: Final = 10_000_000  # of the goal for a start
+
+
+def reference(found: Found) -> dict[str, Any]:
+    """The row that all others are compared with: ours from Kafka, one process, one connector."""
+    ours: dict[str, Any] = found["race"][0]
+    return ours
+
+
+def race(found: Found) -> list[list[str]]:
+    """The one table, its head first."""
+    head = [
+        "who",
+        "CPU-s per million, after the start",
+        "to ours",
+        "start, CPU-s",
+        "per million with start",
+        "events/s",
+        "memory, MB",
+        "sample",
+        "equal output",
+    ]
+    base = reference(found)["after_start"]
+    return [
+        head,
+        *([*_figures(row, base)] for row in found["race"]),
+        *([each["name"], each["why"], *[""] * 7] for each in found.get("absent", ())),
+    ]
+
+
+def _figures(row: Mapping[str, Any], base: float) -> Iterator[str]:
+    yield row["name"]
+    yield f"{row['after_start']:.2f}" + (" ({:.2f} to {:.2f})".format(*row["spread"]) if row["rounds"] > 1 else "")
+    yield f"{row['after_start'] / base:.2f}" if row["after_start"] < 10 * base else f"{row['after_start'] / base:.0f}"
+    yield f"{row['start']:.2f}" if row["start"] else ""
+    yield f"{row['whole']:.2f}"
+    yield f"{row['rate']:,.0f}"
+    yield f"{row['memory'] / 1e6:,.0f}" if row["memory"] else ""
+    yield f"{row['events']:,}"
+    yield {True: "yes", False: "NO", None: ""}[row["equal"]]
+
+
+def grown(found: Found) -> list[list[str]]:
+    """How the cost of a million events grows."""
+    rows = [["what", "CPU-s per million, after the start", "with start", "memory, MB"]]
+    rows += [[row["what"], f"{row['after_start']:.2f}", f"{row['whole']:.2f}", f"{row['memory'] / 1e6:,.0f}"] for row in found["growth"]]
+    return rows
+
+
+def latencies(found: Found) -> list[list[str]]:
+    """Percentiles and cost by rate."""
+    rows = [["events/s", "p50, s", "p95, s", "p99, s", "most, s", "CPU-s a second", "idle, CPU-s a second", "memory, MB"]]
+    for one in found["latency"]:
+        took = one["percentiles"]
+        rows.append(
+            [
+                f"{one['rate']:,}",
+                *(f"{took[point]:.2f}" for point in ("50", "95", "99", "100")),
+                f"{one['cpu']:.3f}",
+                f"{one['idle']:.3f}",
+                f"{one['memory'] / 1e6:,.0f}",
+            ]
+        )
+    return rows
+
+
+def outages(found: Found) -> list[list[str]]:
+    """The outage in figures."""
+    one = found["outage"]
+    before = [size for at, size in one["memory"] if at < one["down"][0]]
+    return [
+        ["503 for", "backlog, events", "drained in", "events/s", "memory before, MB", "at most, MB", "state folder at most, MB"],
+        [
+            f"{one['down'][1] - one['down'][0]:.0f} s", f"{one['backlog']:,}", f"{one['drained']:.1f} s", f"{one['rate']:,.0f}", f"{max(before) / 1e6:,.0f}",
+            f"{max(size for _, size in one['memory']) / 1e6:,.0f}", f"{max(size for _, size in one['store']) / 1e6:,.0f}",
+        ],
+    ]  # fmt: skip
+
+
+def known(found: Found) -> list[list[str]]:
+    """What known ids cost."""
+    rows = [["known ids", "B an id", "ns an insert", "start to first delivery, s", "start, CPU-s", "memory, MB", "state folder, MB"]]
+    tables = {one["ids"]: one for one in found["known"]["tables"]}
+    for run in found["known"]["starts"]:
+        near = min(tables.values(), key=lambda one: abs(one["ids"] - run["ids"])) if run["ids"] else None
+        rows.append(
+            [
+                f"{run['ids']:,}",
+                *((f"{near['size']:.1f}", f"{near['insert']:.0f}") if near else ("", "")),
+                f"{run['first']:.1f}",
+                f"{run['cpu']:.1f}",
+                f"{run['memory'] / 1e6:,.0f}",
+                f"{run['disk'] / 1e6:,.0f}",
+            ]
+        )
+    return rows
+
+
+def stages(found: Found) -> list[list[str]]:
+    """Where the time of one process goes."""
+    one = found["profile"]
+    total = sum(one["stages"].values())
+    rows = [["stage", "share", "CPU-s per million"]]
+    for name, cpu in sorted(one["stages"].items(), key=lambda pair: -pair[1]):
+        rows.append([name, f"{cpu / total:.0%}", f"{cpu / one['events'] * 1e6:.2f}"])
+    return [*rows, ["all", "100%", f"{total / one['events'] * 1e6:.2f}"]]
+
+
+def asked(found: Found) -> list[list[str]]:
+    """The sizing guide."""
+    rows = [
+        [
+            "events/s",
+            "uses, cores",
+            "ask for, cores",
+            "processes",
+            "memory, GB",
+            "state folder, GB",
+            "copies known for",
+            "requests/s to Segment",
+        ]
+    ]
+    for one in sizing.sizes(found):
+        window = "24 h" if one.window >= DAY else f"{one.window / 3600:.1f} h"
+        rows.append(
+            [
+                f"{one.rate:,}",
+                f"{one.cpu:.2f}",
+                f"{one.cores:g}",
+                f"{one.processes}",
+                f"{one.memory / 1e9:.1f}",
+                f"{max(one.store / 1e9, 0.1):.1f}",
+                window,
+                f"{max(one.requests, 0.1):,.1f}",
+            ]
+        )
+    return rows
+
+
+def goals(found: Found) -> list[list[str]]:
+    """What it has to reach, and whether it does."""
+    one = {(row["source"], row["processes"]): row for row in found["race"] if row["group"] == "ours" and row["connectors"] == 1}
+    kafka, bucket, two = one["Kafka", 1], one["bucket", 1], one["Kafka", 2]
+    at = next(each for each in found["latency"] if each["rate"] == RATE)
+    ids = next(each for each in found["known"]["starts"] if each["ids"] == IDS)
+    size = max(each["size"] for each in found["known"]["tables"] if each["ids"] >= IDS)
+    rows = [
+        ("Kafka to Segment, CPU-s per million after the start", "at most", 3.2, kafka["after_start"], ".2f"),
+        ("bucket to Segment, CPU-s per million after the start", "at most", 3.5, bucket["after_start"], ".2f"),
+        ("a start, CPU-s", "at most", 1.2, kafka["start"], ".2f"),
+        ("two processes, times the events/s of one", "at least", 1.7, two["rate"] / kafka["rate"], ".2f"),
+        (f"p99 at {RATE:,} events/s, s", "at most", 2.0, at["percentiles"]["99"], ".2f"),
+        ("a backlog drains, events/s", "at least", 100_000, found["outage"]["rate"], ",.0f"),
+        (f"{IDS:,} known ids, start to first delivery, s", "at most", 5.0, ids["first"], ".1f"),
+        (f"an id of {IDS:,} and more, B", "at most", 20.0, size, ".1f"),
+    ]
+    met = {"at most": lambda goal, got: got <= goal, "at least": lambda goal, got: got >= goal}
+    return [
+        ["what", "goal", "measured", "reached"],
+        *([what, f"{how} {goal:,g}", f"{got:{form}}", "yes" if met[how](goal, got) else "NO"] for what, how, goal, got, form in rows),
+    ]
+
+
+TABLES: Final[
+    Mapping[str, tuple[tuple[str, ...], Callable[[Found], list[list[str]]]]]
+] = {  # marker: the parts that it needs, and how it is made
+    "race": (("race",), race),
+    "goals": (("race", "latency", "outage", "known"), goals),
+    "growth": (("growth",), grown),
+    "latency": (("latency",), latencies),
+    "outage": (("outage",), outages),
+    "known": (("known",), known),
+    "stages": (("profile",), stages),
+    "sizing": (("race", "latency", "outage", "known"), asked),
+}
