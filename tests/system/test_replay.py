@@ -47,4 +47,6 @@ def test_what_expired_is_delivered_by_a_replay(job, double, tmp_path):
     command("dead-letters", "replay", main.config, "--since", "1970-01-01", "--yes", code=1 if others else 0)
     assert requests == len(double.requests("shop"))
     command("dead-letters", "drop", main.config, "--replayed", "--yes")
-    assert others == main.letters()
+    assert sorted(others, key=repr) == sorted(
+        main.letters(), key=repr
+    )  # what stays of an object has another name, so another place in the order
