@@ -1,7 +1,7 @@
 # make demo: watch the main job run.  make test: all checks and tests.  make help: the rest.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-kafka test lint unit torture isolation bench profile fuzz lock clean
+.PHONY: help scale demo demo-kafka test lint unit torture isolation bench profile fuzz lock clean
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 SEEDS ?= 1 2 3
@@ -14,10 +14,11 @@ help:
 	@echo 'make test   lint, types, unit tests and system tests with real processes'
 	@echo 'make lint   ruff and mypy only'
 	@echo 'make unit   the tests that start no processes'
-	@echo 'make torture  crashes and faults by chance, and an oracle: SEEDS="1 2 3" ROUNDS=12 PROCESSES= SOURCE= (empty: 1 to 3 by chance, folder)'
+	@echo 'make torture  crashes and faults by chance, and an oracle: SEEDS="1 2 3" ROUNDS=12 PROCESSES= SOURCE=kafka (empty: 1 to 3 by chance, folder)'
 	@echo 'make isolation  what healthy connectors notice of one that fails, as ratios: FAULTS="503 hang" EVENTS= ROUNDS= PROCESSES=; FLAT=5000000: memory and store'
 	@echo 'make bench  what a million events cost, beside others: EVENTS=1000000 ROUNDS=3 ONLY="race growth latency outage known" PUBLISH=1 (into docs/performance.md)'
 	@echo 'make profile  where the time of one process goes, as a flame graph: EVENTS= PUBLISH=1'
+	@echo 'make scale  64 partitions, 10 connectors, 3 processes over a real Apache Kafka: start, idling, evenness: EVENTS=1000000'
 	@echo 'make fuzz   spoiled files, frames, datums and schemas, each case watched: CASES=1000000 SEED= (empty: by chance, printed) KINDS= (twins,spoiled_twins: both decoders alone)'
 	@echo 'make lock   resolve the dependencies again (needs uv)'
 	@echo 'make clean  remove what these commands made'
@@ -64,6 +65,9 @@ test: lint
 
 torture: .venv/test.stamp
 	@$(BIN)/python -m tests.oracle --seeds $(SEEDS) --rounds $(ROUNDS) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(SOURCE),--source $(SOURCE))
+
+scale: .venv/test.stamp
+	@$(BIN)/python -m tests.bench.scale $(if $(EVENTS),--events $(EVENTS))
 
 isolation: ROUNDS = 3
 isolation: .venv/test.stamp
