@@ -2,9 +2,11 @@ import pytest
 import yaml
 
 from currents_segment.flows.config import SecretRef, load
+from currents_segment.flows.config.librdkafka import REFUSED, refusal
 from currents_segment.flows.errors import ConfigError
 
 LEAST = {"bootstrap": "one:9092", "topics": ["currents"]}
+UNLISTED = {"default.topic.config", "logger", "plugin.library.paths"}  # of the client for Python, and of builds with plugins
 SCRAM = {"mechanism": "SCRAM-SHA-512", "username": "us", "password": "env:TEST_KEY"}
 
 
@@ -115,6 +117,13 @@ def test_secrets_are_references(loaded):
 def test_a_mistake_is_a_sentence(told, settings, expected):
     """Each says what is wrong and what to write instead."""
     assert [expected] == told(**settings)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_would_break_a_guarantee_is_refused_with_the_reason(told, name):
+    """Each by the name that librdkafka, or its client, has for it: a name of nothing would refuse nothing."""
+    assert f"cannot be passed through: {REFUSED[name]}" in [mistake.partition(": ")[2] for mistake in told(options={name: "x"})]
+    assert name in UNLISTED or refusal(name, "x", {}) != "is not a setting of librdkafka"
 
 
 def test_a_source_is_one_of_two_kinds(told):
