@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from currents_segment.codecs.columns import ESCAPED, TEXT
-from currents_segment.codecs.native import STEP, Array, copy16, hard16, part
+from currents_segment.codecs.native import STEP, Array, aside, copy16, hard16, part
 
 SPARE: Final = 64  # bytes behind what is written that copying in steps may touch
 
 
-@part
+@aside
 def _careful(data: Array, at: int, end: int) -> int:
     """What a text is, byte by byte: `TEXT`, with `ESCAPED` where JSON escapes some of it; -1 where it is not UTF-8."""
     kind = TEXT
@@ -72,9 +72,12 @@ def text_kind(data: Array, begin: int, end: int) -> int:
 @part
 def pasted(blob: Array, begin: int, end: int, out: Array, to: int) -> int:
     """Copy a piece; `blob` goes on behind it, and `out` has room."""
-    for step in range(0, end - begin, STEP):
-        copy16(blob, begin + step, out, to + step)
-    return to + end - begin
+    after = to + end - begin
+    while to < after:
+        copy16(blob, begin, out, to)
+        begin += STEP
+        to += STEP
+    return after
 
 
 @part
@@ -82,12 +85,17 @@ def _copied(data: Array, at: int, size: int, out: Array, to: int) -> int:
     """Copy as it stands."""
     if at + size + STEP <= len(data):
         return pasted(data, at, at + size, out, to)
+    return _copied_exactly(data, at, size, out, to)
+
+
+@aside
+def _copied_exactly(data: Array, at: int, size: int, out: Array, to: int) -> int:
     for place in range(size):
         out[to + place] = data[at + place]
     return to + size
 
 
-@part
+@aside
 def _escaped(data: Array, at: int, size: int, out: Array, to: int) -> int:
     """Copy with JSON's escapes, as orjson writes them."""
     for place in range(at, at + size):
@@ -129,7 +137,7 @@ def string(data: Array, at: int, size: int, kind: int, out: Array, to: int) -> i
     return _copied(data, at, size, out, to)
 
 
-@part
+@aside
 def _digits(value: Any, least: int, out: Array, to: int) -> int:
     """A uint64 in decimal, with zeros in front of it up to `least` digits."""
     count, rest = 1, value // np.uint64(10)
@@ -142,7 +150,7 @@ def _digits(value: Any, least: int, out: Array, to: int) -> int:
     return to + count
 
 
-@part
+@aside
 def whole(value: int, out: Array, to: int) -> int:
     """An integer."""
     if value < 0:
@@ -157,7 +165,7 @@ _EXACT: Final = (
 )
 
 
-@part
+@aside
 def places_of(value: float) -> int:
     """How many decimal places a number needs; -1 where it has more than 15 digits, or orjson writes it with an exponent."""
     value = abs(value)
@@ -172,7 +180,7 @@ def places_of(value: float) -> int:
     return -1
 
 
-@part
+@aside
 def number(value: float, places: int, out: Array, to: int) -> int:
     """A number of so many decimal places."""
     if np.copysign(1.0, value) < 0:
@@ -187,6 +195,13 @@ def number(value: float, places: int, out: Array, to: int) -> int:
 
 
 @part
+def _pair(value: int, out: Array, to: int) -> None:
+    """Two digits."""
+    out[to] = 0x30 + value // 10
+    out[to + 1] = 0x30 + value % 10
+
+
+@aside
 def iso_time(time: int, out: Array, to: int) -> int:
     """Unix seconds as `2026-01-02T03:04:05`. The calendar is Howard Hinnant's `civil_from_days`: years begin in March, eras have 400."""
     days = time // 86_400
@@ -200,12 +215,14 @@ def iso_time(time: int, out: Array, to: int) -> int:
     month += 3 if month < 10 else -9
     year = year_of_era + era * 400 + (1 if month <= 2 else 0)
     seconds = time - days * 86_400
-    _digits(np.uint64(year), 4, out, to)
+    _pair(year // 100, out, to)
+    _pair(year % 100, out, to + 2)
     out[to + 4] = out[to + 7] = 0x2D
-    _digits(np.uint64(month), 2, out, to + 5)
-    _digits(np.uint64(day), 2, out, to + 8)
+    _pair(month, out, to + 5)
+    _pair(day, out, to + 8)
     out[to + 10] = 0x54
-    _digits(np.uint64(seconds // 3_600), 2, out, to + 11)
+    _pair(seconds // 3_600, out, to + 11)
     out[to + 13] = out[to + 16] = 0x3A
-    _digits(np.uint64(seconds // 60 % 60), 2, out, to + 14)
-    return _digits(np.uint64(seconds % 60), 2, out, to + 17)
+    _pair(seconds // 60 % 60, out, to + 14)
+    _pair(seconds % 60, out, to + 17)
+    return to + 19

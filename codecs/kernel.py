@@ -59,7 +59,7 @@ from currents_segment.codecs.columns import (
     Runs,
 )  # fmt: skip
 from currents_segment.codecs.json_text import SPARE
-from currents_segment.codecs.native import part
+from currents_segment.codecs.native import part, woven
 from currents_segment.codecs.walk import datum_end, usable
 from currents_segment.codecs.write import message
 from currents_segment.codecs.xxh3 import digest
@@ -78,19 +78,21 @@ def _unsure(rows: Array, row: int, seen: Array, external: int, user: int) -> int
     return -1 if external or user else NOBODY
 
 
-@part
+@woven
 def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, largest: int) -> bool:
-    data, rows, seen, slow = runs.data, tables.rows, made.seen, made.slow
-    run, number, at = made.state[AT_RUN], made.state[AT_NTH], made.state[AT_BYTE]
+    data, which, begins, ends, counts, row_of = runs
+    rows, fields, steps, blob, seeds = tables
+    bodies, message_ends, ids, slow, tally, state, seen = made
+    run, number, at = state[AT_RUN], state[AT_NTH], state[AT_BYTE]
     to = sent = handed = 0
     whole = True
-    while run < len(runs.ends):
-        writer = runs.which[run]
-        row = runs.row_of[writer]
-        begin, end = runs.begins[run], runs.ends[run]
-        count = runs.counts[run] if len(runs.counts) else 1
+    while run < len(ends):
+        writer = which[run]
+        row = row_of[writer]
+        begin, end = begins[run], ends[run]
+        count = counts[run] if len(counts) else 1
         if rows[row, MODE] == COUNTED:
-            made.tally[writer, WALKED] += count
+            tally[writer, WALKED] += count
             run += 1
             continue
         if number == 0:
@@ -101,7 +103,7 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
         elif not 0 <= begin <= end <= len(data):
             why = DATUM
         elif number < count:
-            behind, why = datum_end(data, at, end, tables.fields, rows[row, FIRST], rows[row, LAST], seen)
+            behind, why = datum_end(data, at, end, fields, rows[row, FIRST], rows[row, LAST], seen)
             if behind - at > rows[row, DATUM_MOST]:
                 behind, why = -1, SIZE
             elif behind - at > largest:
@@ -111,24 +113,24 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
                 external, user = usable(data, seen, rows[row, EXTERNAL]), usable(data, seen, rows[row, USER])
                 why = _unsure(rows, row, seen, external, user)
             if why < 0 and not external and not anonymous_users:
-                made.tally[writer, ANONYMOUS] += 1
+                tally[writer, ANONYMOUS] += 1
             elif why < 0:
                 room = rows[row, MESSAGE_CONSTANT] + 6 * (behind - at) + SPARE  # a byte becomes six at the most: \u0000
-                if to + room > len(made.bodies) or sent == len(made.ids):
+                if to + room > len(bodies) or sent == len(ids):
                     whole = False
                     break
-                after = message(data, rows, row, tables.steps, tables.blob, seen, external, user, made.bodies, to)
+                after = message(data, rows, row, steps, blob, seen, external, user, bodies, to)
                 if after < 0:
                     why = NUMBER
                 elif after - to - 1 > largest:
                     why = SIZE
                 else:
                     event = rows[row, ID]
-                    made.ids[sent] = digest(data, seen[1, event], seen[2, event], tables.seeds[row]) or np.uint64(1)
-                    made.ends[sent] = to = after
+                    ids[sent] = digest(data, seen[1, event], seen[2, event], seeds[row]) or np.uint64(1)
+                    message_ends[sent] = to = after
                     sent += 1
             if why < 0:
-                made.tally[writer, WALKED] += 1
+                tally[writer, WALKED] += 1
         elif at < end:
             why = DATUM
         else:
@@ -146,8 +148,8 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
                 continue
         at = behind
         number += 1
-    made.state[AT_RUN], made.state[AT_NTH], made.state[AT_BYTE] = run, number, at
-    made.state[WRITTEN], made.state[SENT_COUNT], made.state[SLOW_COUNT] = to, sent, handed
+    state[AT_RUN], state[AT_NTH], state[AT_BYTE] = run, number, at
+    state[WRITTEN], state[SENT_COUNT], state[SLOW_COUNT] = to, sent, handed
     return whole
 
 

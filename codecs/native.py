@@ -17,7 +17,17 @@ _VECTOR: Final = ir.VectorType(ir.IntType(8), STEP)
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
-    """A piece of a loop that is compiled with it."""
+    """A small piece of a loop: it stands wherever it is called, since handing it its arrays would cost more than what it does."""
+    return cast("Callable[P, R]", numba.njit(nogil=True, forceinline=True)(function))
+
+
+def woven(function: Callable[P, R]) -> Callable[P, R]:
+    """A piece that is called from one place: it is compiled with its caller, and not for itself as well."""
+    return cast("Callable[P, R]", numba.njit(nogil=True, inline="always")(function))
+
+
+def aside(function: Callable[P, R]) -> Callable[P, R]:
+    """A piece that is seldom needed, or called from many places."""
     return cast("Callable[P, R]", numba.njit(nogil=True)(function))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from currents_segment.codecs.columns import BRANCHES, DATUM, DOUBLE, ESCAPED, KINDS, NO_NUMBER, NOT_TEXT, NULL, TEXT, TEXTS, TRUTH, WHOLE
 from currents_segment.codecs.identity import REDACTED
 from currents_segment.codecs.json_text import text_kind
-from currents_segment.codecs.native import Array, load_double, load_float, part
+from currents_segment.codecs.native import Array, aside, load_double, load_float, part, woven
 
 _REDACTED: Final = np.frombuffer(REDACTED.encode(), np.uint8)
 
@@ -22,6 +22,13 @@ def _signed(value: Any) -> Any:
 @part
 def varint(data: Array, at: int, end: int) -> tuple[int, int]:
     """A long and the place behind it; -1 as the place where it has more than 64 bits, or the data end."""
+    if at < end and data[at] < 0x80:
+        return _signed(np.uint64(data[at])), at + 1
+    return _varint(data, at, end)
+
+
+@aside
+def _varint(data: Array, at: int, end: int) -> tuple[int, int]:
     value = np.uint64(0)
     for place in range(10):
         if at + place >= end:
@@ -35,7 +42,7 @@ def varint(data: Array, at: int, end: int) -> tuple[int, int]:
     return 0, -1
 
 
-@part
+@aside
 def texts(data: Array, at: int, end: int) -> tuple[int, int]:
     """Walk an array of texts.
 
@@ -68,7 +75,7 @@ def texts(data: Array, at: int, end: int) -> tuple[int, int]:
             return kind, -1
 
 
-@part
+@woven
 def datum_end(data: Array, at: int, end: int, fields: Array, first: int, last: int, seen: Array) -> tuple[int, int]:
     """Check a datum, and put in `seen` each field's kind, place and size, or its kind and value.
 
@@ -127,7 +134,7 @@ def datum_end(data: Array, at: int, end: int, fields: Array, first: int, last: i
     return at, why
 
 
-@part
+@aside
 def usable(data: Array, seen: Array, field: int) -> int:
     """Whether an id of a user can be sent: 1, or 0; -1 where it is no text."""
     if field < 0 or seen[0, field] == NULL:

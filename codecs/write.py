@@ -4,22 +4,18 @@
 from currents_segment.codecs.columns import (
     AFTER_ID,
     ANONYMOUS_ID,
-    CONSTANT,
     CONTEXT,
-    DEVICE,
     DOUBLE,
     EXTERNAL,
     FIELD,
     HEAD,
     ID,
-    IN_DEVICE,
     IN_TRAITS,
     KEY,
     KEY_END,
     NO_NUMBER,
     NULL,
     PROPERTIES,
-    SENT,
     TAIL,
     TEXT,
     TEXTS,
@@ -32,11 +28,11 @@ from currents_segment.codecs.columns import (
     WHOLE,
 )
 from currents_segment.codecs.json_text import iso_time, number, pasted, places_of, string, whole
-from currents_segment.codecs.native import Array, load_double, load_float, part
+from currents_segment.codecs.native import Array, aside, load_double, load_float, woven
 from currents_segment.codecs.walk import varint
 
 
-@part
+@woven
 def _section(data: Array, blob: Array, steps: Array, first: int, last: int, seen: Array, out: Array, to: int) -> int:
     """Write fields, each with a comma behind it; -1 where one of them is a number that is not sure."""
     for step in range(first, last):
@@ -68,7 +64,7 @@ def _section(data: Array, blob: Array, steps: Array, first: int, last: int, seen
     return to
 
 
-@part
+@aside
 def _list(data: Array, at: int, kind: int, out: Array, to: int) -> int:
     """Write an array of texts that was walked."""
     out[to] = 0x5B
@@ -93,7 +89,7 @@ def _list(data: Array, at: int, kind: int, out: Array, to: int) -> int:
     return to
 
 
-@part
+@woven
 def message(
     data: Array, rows: Array, row: int, steps: Array, blob: Array, seen: Array, external: int, user: int, out: Array, to: int
 ) -> int:
@@ -109,21 +105,15 @@ def message(
     to = pasted(blob, rows[row, TIMESTAMP], rows[row, TIMESTAMP + 1], out, to)
     to = iso_time(seen[1, rows[row, TIME]], out, to)
     to = pasted(blob, rows[row, CONTEXT], rows[row, CONTEXT + 1], out, to)
-    for piece, section in ((IN_TRAITS, TRAITS), (IN_DEVICE, DEVICE)):
-        if rows[row, section] == rows[row, section + 1]:
-            continue
+    for place in range(3):  # traits and device, each only where there is something in it, and properties
+        piece, section = IN_TRAITS + place, TRAITS + place
         inside = pasted(blob, rows[row, piece], rows[row, piece + 1], out, to)
         after = _section(data, blob, steps, rows[row, section], rows[row, section + 1], seen, out, inside)
         if after < 0:
             return -1
-        if after > inside:
+        if section == PROPERTIES:
+            to = after - 1 if after > inside else after
+        elif after > inside:
             out[after - 1], out[after] = 0x7D, 0x2C
             to = after + 1
-    to = pasted(blob, rows[row, CONSTANT], rows[row, CONSTANT + 1], out, to)
-    inside = to
-    to = _section(data, blob, steps, rows[row, PROPERTIES], rows[row, SENT], seen, out, to)
-    if to < 0:
-        return -1
-    if to > inside:
-        to -= 1
     return pasted(blob, rows[row, TAIL], rows[row, TAIL + 1], out, to)

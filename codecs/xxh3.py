@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from currents_segment.codecs.native import Array, folded, load8, part
+from currents_segment.codecs.native import Array, aside, folded, load8, part, woven
 
 _SECRET: Final = np.frombuffer(
     bytes.fromhex(
@@ -25,7 +25,7 @@ _MIX_1: Final = np.uint64(0x165667919E3779F9)
 _MIX_2: Final = np.uint64(0x9FB21C651E98DF25)
 
 
-@part
+@aside
 def _swapped(value: Any) -> Any:
     """The bytes of a uint64 in reverse."""
     swapped = np.uint64(0)
@@ -48,7 +48,7 @@ def _load4(data: Array, at: int) -> Any:
     return value
 
 
-@part
+@woven
 def digest(data: Array, at: int, size: int, seed: Any) -> Any:
     """xxh3_64 of `size` bytes, 1 to 128, from `at` on."""
     length = np.uint64(size)
