@@ -1,5 +1,6 @@
 """The results as text, as Markdown between the markers of a page, and as charts. The same results give the same bytes."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ def charts(found: Found) -> dict[str, str]:
 
 
 def publish(found: Found, page: Path, drawn: Path) -> None:
-    """The page's generated parts are those of these results, and the charts beside it those that were drawn; what was not measured stays."""
+    """The page's generated parts are those of these results, and beside it lie the charts that were drawn, and all figures; what was not measured stays."""
     whole = page.read_text(encoding="utf-8")
     parts = {
         "about": about(found),
@@ -90,7 +91,8 @@ def publish(found: Found, page: Path, drawn: Path) -> None:
             raise ValueError(f"{page}: no <!-- {name} --> … <!-- /{name} -->")
         whole = marked.sub(lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", whole)  # type: ignore[misc]
     page.write_text(whole, encoding="utf-8")
-    write({file.name: file.read_text(encoding="utf-8") for file in drawn.glob("*.svg")}, page.with_name(CHARTS))
+    beside = {file.name: file.read_text(encoding="utf-8") for file in drawn.glob("*.svg")}
+    write({**beside, "results.json": json.dumps(found, indent=1) + "\n"}, page.with_name(CHARTS))
 
 
 def write(files: Mapping[str, str], folder: Path) -> None:

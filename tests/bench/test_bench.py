@@ -72,7 +72,8 @@ def test_the_page_is_made_of_the_results(raced, tmp_path):
     report.publish(found, page, home / "charts")
     assert first == page.read_text()
     assert {*TABLES, "about"} == set(re.findall(r"<!-- /(\w+) -->", first))
-    assert {"cost.svg"} == {file.name for file in (tmp_path / "performance").iterdir()}
+    assert {"cost.svg", "results.json"} == {file.name for file in (tmp_path / "performance").iterdir()}
+    assert found == json.loads((tmp_path / "performance" / "results.json").read_text())
 
 
 def part(page, name):
