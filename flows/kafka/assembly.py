@@ -121,7 +121,7 @@ class Assembler:
                 self.schema(frame)
 
     def arrival(self, run: Run) -> float:
-        """When the first message came into the log, if the broker says so, else now; never later than now."""
+        """When the first message came into the log, if the broker says so, else now."""
         return float(arrivals(run.times[:1], self._clock())[0])
 
 
@@ -215,8 +215,8 @@ class _Building:
 
 
 def arrivals(times: NDArray[np.int64], now: float) -> NDArray[np.float64]:
-    """When messages came into the log, s since the epoch: as the broker says, else now; never later than now."""
-    return np.where(times == UNSAID, now, np.minimum(times / 1000, now))
+    """When messages came into the log, s since the epoch: as the broker says, whatever our own clock is; else now."""
+    return np.where(times == UNSAID, now, times / 1000)
 
 
 def together(came: NDArray[np.float64]) -> int:
