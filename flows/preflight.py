@@ -142,9 +142,9 @@ def _listed(connector: Connector, source: Source | KafkaSource, clock: Callable[
     try:
         if isinstance(source, Source):
             return survey(source, selected=connector.selected, everything=connector.everything, start=connector.start, now=clock())
-        from currents_segment.flows.kafka import survey as kafka  # noqa: PLC0415 - who has no Kafka does not pay for its client
+        from currents_segment.flows.kafka.survey import survey as ask_kafka  # noqa: PLC0415 - who has no Kafka does not pay for its client
 
-        return kafka.survey(source, connector, clock=clock)
+        return ask_kafka(source, connector, clock=clock)
     except UserError as fault:
         return str(fault)
 
@@ -195,7 +195,7 @@ def _sources(outlook: Outlook) -> Iterator[Finding]:
         elif isinstance(found, Survey):
             yield from _bucket(about, found)
         else:
-            yield from _kafka(about, found, outlook.connector)
+            yield from kafka(about, found, outlook.connector)
 
 
 def _bucket(about: str, found: Survey) -> Iterator[Finding]:
@@ -207,7 +207,8 @@ def _bucket(about: str, found: Survey) -> Iterator[Finding]:
         yield Finding("warning", about, f"types that the catalogue does not know are counted and not sent: {', '.join(strange)}")
 
 
-def _kafka(about: str, found: "KafkaSurvey", connector: Connector) -> Iterator[Finding]:
+def kafka(about: str, found: "KafkaSurvey", connector: Connector) -> Iterator[Finding]:
+    """What of a Kafka source needs somebody."""
     for topic, why in found.missing.items():
         yield Finding("fault", about, f"topic {topic}: {why}")
     if found.registry is not None:

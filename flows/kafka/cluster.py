@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, Node, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
+from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from currents_segment.flows.config import Access
-from currents_segment.flows.kafka import faults, settings
+from currents_segment.flows.kafka import certificates, faults, settings
 
 TIMEOUT: Final = 10.0  # s, of each question: a network that swallows everything gives no error
 LISTEN: Final = 0.1  # s between two looks at what the client says beside its answers
@@ -51,24 +51,31 @@ class Cluster:
     def __init__(self, kafka: Access) -> None:
         self.generation = 0
         self._kafka = kafka
-        self._settings: dict[str, Any] = {}
+        self._settings: tuple[dict[str, Any], str] = ({}, "")
         self._client: AdminClient | None = None
-        self._retired: list[AdminClient] = []  # kept: a client that is destroyed while it is asked something takes the process along
-        self._said: KafkaError | None = None
+        self._unanswered: list[Future[Any]] = []
+        self._retired: list[
+            tuple[AdminClient, list[Future[Any]]]
+        ] = []  # a client that is destroyed while it is asked something takes the process along
+        self._said: KafkaError | None = None  # since the last question
+        self._why: KafkaError | None = None  # what told most, since something was answered: it is said only once
         self._statistics = ""
 
     def connect(self) -> None:
-        """With the secrets as they are now: another client only if one was changed.
+        """With the secrets and the TLS files as they are now: another client only if one was changed.
 
         Raises:
             UserError: a secret is gone.
         """
-        found = settings.admin(self._kafka)
+        found = settings.admin(self._kafka), certificates.digest(self._kafka)
         if found != self._settings:
+            made = AdminClient(found[0], error_cb=self._heard, stats_cb=self._counted)
             if self._client is not None:
                 self.generation += 1
-                self._retired.append(self._client)
-            self._client, self._settings = AdminClient(found, error_cb=self._heard, stats_cb=self._counted), found
+                self._retired = [each for each in self._retired if not all(future.done() for future in each[1])]
+                self._retired.append((self._client, self._unanswered))
+                self._unanswered = []
+            self._client, self._settings, self._why = made, found, None
 
     @property
     def client(self) -> AdminClient:
@@ -81,6 +88,7 @@ class Cluster:
         self.client.poll(0)  # what came since the last question
         self._said = None
         self.describe([ANY])
+        self._why = None
 
     def names(self) -> list[str]:
         """All topics that we may see."""
@@ -100,6 +108,17 @@ class Cluster:
                     raise
                 unseen[name] = faults.sentence(fault.args[0])
         return found, unseen
+
+    def unreadable(self, names: Sequence[str]) -> dict[str, str]:
+        """Those of the topics that we may see and not read, and what to do; for who asks before a fetch would say it."""
+        asked = (
+            self.client.describe_topics(TopicCollection(list(names)), include_authorized_operations=True, request_timeout=TIMEOUT)
+            if names
+            else {}
+        )
+        may = {name: self._answer(future).authorized_operations for name, future in asked.items()}
+        denied = faults.sentence(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+        return {name: denied for name, operations in may.items() if operations and AclOperation.READ not in operations}
 
     def earliest(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The first offset that is left of each; those without a leader, or whose leader says nothing, or that are just going, are left out."""
@@ -133,28 +152,31 @@ class Cluster:
                     raise
         return found
 
-    def retentions(self, names: Sequence[str]) -> dict[str, tuple[float | None, str]]:
-        """How many seconds each topic keeps its messages (None: for ever); or why the cluster does not say."""
-        found: dict[str, tuple[float | None, str]] = {}
+    def retentions(self, names: Sequence[str]) -> dict[str, tuple[float | None, bool | None, str]]:
+        """How many seconds each topic keeps its messages (None: for ever), and whether it notes when they came; or why the cluster does not say."""
+        found: dict[str, tuple[float | None, bool | None, str]] = {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         asked = self.client.describe_configs(resources, request_timeout=TIMEOUT) if names else {}
         for resource, future in asked.items():
             try:
                 entries = self._answer(future)
             except KafkaException as fault:
-                found[resource.name] = None, faults.sentence(fault.args[0])
+                found[resource.name] = None, None, faults.sentence(fault.args[0])
                 continue
             kept, compacted = int(entries["retention.ms"].value), entries["cleanup.policy"].value == "compact"
-            found[resource.name] = None if kept < 0 or compacted else kept / 1000, ""
+            noted = entries["message.timestamp.type"].value == "LogAppendTime"
+            found[resource.name] = None if kept < 0 or compacted else kept / 1000, noted, ""
         return found
 
     def reason(self, error: KafkaError) -> str:
         """Why a question failed: what the client said beside its answer, where that says more."""
         if self._client is not None:
             self._client.poll(0)  # callbacks come here only
-        timed_out = error.code() in faults.TIMED_OUT
-        if self._said is not None and (timed_out or self._said.code() in faults.TELLING):
-            error = self._said
+        said = self._why or self._said
+        if said is not None and (error.code() in faults.TIMED_OUT or said.code() in faults.TELLING):
+            error = said
+        if error.code() in faults.UNCONNECTED and (why := certificates.expired(self._kafka, time.time())):
+            return f"TLS does not come about: {why}"  # of ours that has expired librdkafka says that the brokers end the connection
         return faults.sentence(error, faults.silent(self._statistics) if error.code() in faults.TIMED_OUT else "")
 
     def _counted(self, statistics: str) -> None:
@@ -163,6 +185,8 @@ class Cluster:
     def _heard(self, error: KafkaError) -> None:
         if self._said is None or self._said.code() not in faults.TELLING:
             self._said = error
+        if error.code() in faults.TELLING:
+            self._why = error
 
     def _answer(self, future: "Future[T]", wait: Callable[[], float] = time.monotonic) -> T:
         """The answer; not waited for any longer once the client has said that it cannot come."""
@@ -173,8 +197,10 @@ class Cluster:
             except TimeoutError:
                 self.client.poll(0)
                 if self._said is not None and self._said.code() in faults.TELLING:
+                    self._unanswered.append(future)
                     raise KafkaException(self._said) from None
                 if wait() > deadline:
+                    self._unanswered.append(future)
                     raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
 
 

@@ -1,6 +1,7 @@
 """What brokers and librdkafka say is wrong, in one line for an operator: what, and what to do. Never holds a secret."""
 
 import json
+import re
 from typing import Final
 
 from confluent_kafka import KafkaError
@@ -25,16 +26,31 @@ TELLING: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaEr
 
 def sentence(error: KafkaError, who: str = "") -> str:
     """One line; with whose fault it is, where that is known."""
-    said = "; ".join(filter(None, (" ".join(error.str().split()), who)))
+    words = " ".join(error.str().split())
     remedy = _REMEDIES.get(error.code())
+    if TOKENS in words:
+        words, remedy = _given_by_provider(words), "no token is given: check token_url, client_id and client_secret"
+    said = "; ".join(filter(None, (words, who)))
     return f"{remedy} ({said})" if remedy else f"{error.name()}: {said}"
+
+
+TOKENS: Final = "SASL OAUTHBEARER token"
+REASON: Final = re.compile(r'"error"\s*:\s*"(\w{1,40})"')  # RFC 6749, 5.2
+
+
+def _given_by_provider(words: str) -> str:
+    """Librdkafka repeats the whole answer of who gives tokens, and that may repeat anything: only its code of an error is kept."""
+    reason = REASON.search(words)
+    return reason[1] if reason else re.split(r"[{<\[]", words)[0].strip()
 
 
 TIMED_OUT: Final = frozenset({KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
 """Answers that only say that there is none: what was said beside them says more."""
+UNCONNECTED: Final = TIMED_OUT | {KafkaError._SSL}
+"""After these a certificate may have expired."""
 FORBIDDEN: Final = frozenset({KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED})
 """What a person must grant; waiting does not help."""
-UNCONNECTED: Final = frozenset({"DOWN", "TRY_CONNECT", "CONNECT"})
+NOT_UP: Final = frozenset({"DOWN", "TRY_CONNECT", "CONNECT"})
 SILENT: Final = 3_000_000  # µs: the administrator's client asks for nothing that takes long
 
 
@@ -45,5 +61,6 @@ def silent(statistics: str) -> str:
         waits = broker["state"] == "UP" and broker["waitresp_cnt"] and not 0 <= broker["rxidle"] < SILENT
         if name.startswith(":") or broker["state"] == "INIT" or (broker["state"] == "UP" and not waits):
             continue
-        names.append(name.partition("/")[0] + (" cannot be connected to" if broker["state"] in UNCONNECTED else " says nothing"))
+        address = name.rpartition("://")[2].partition("/")[0]
+        names.append(address + (" cannot be connected to" if broker["state"] in NOT_UP else " says nothing"))
     return ", ".join(sorted(set(names)))

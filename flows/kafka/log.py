@@ -10,6 +10,7 @@ no more than its bound, at the others' no cost; a fault is named and tried again
 
 import time
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, Final, Literal
 
 import structlog
@@ -32,6 +33,7 @@ HELD: Final = (
 )
 ASKING: Final = 10.0  # s that a schema may take before it is told: there may be hundreds to ask for
 PATIENCE: Final = 30.0  # s that a bounded run bears a fault
+MINUTE: Final = 60.0  # s: the cluster is asked for the offsets of whole minutes only, while a connector fails
 ALL: Final = -1  # the "partition" under which a slot keeps what the topics were at the first start
 
 
@@ -148,8 +150,8 @@ class KafkaLog:
         return kept
 
     def exhausted(self, slot: int) -> bool:
-        """Of a bounded run: every partition of the slot was read to where it ended at the start."""
-        return self._view is not None and all(self._lanes[unit].over for unit in self._units[slot])
+        """Of a bounded run: every partition of the slot was read to where it ended at the start; none that nobody answers for is passed over."""
+        return self._view is not None and not self._view.missing and all(self._lanes[unit].over for unit in self._units[slot])
 
     def lag(self) -> status.Lag:
         """What was not read yet."""
@@ -166,8 +168,19 @@ class KafkaLog:
         }
 
     def unread(self, before: float) -> Unread:
-        """Of that, what came before a time: at the most, since only the arrival of the first message at hand is known."""
-        return Unread(0, 0, sum(lane.lag for lane in list(self._lanes.values()) if lane.oldest is not None and lane.oldest <= before))
+        """Of that, what came before a time, rounded up to a minute: by the cluster's offsets, where its topic notes when a message came; else of what lies ready."""
+        at = ceil(before / MINUTE) * MINUTE
+        self._watch.offsets(at + MINUTE)  # so that it is known when its minute comes
+        first = self._watch.offsets(at)
+        return Unread(0, 0, sum(self._came(lane, before, first) for lane in list(self._lanes.values())))
+
+    def _came(self, lane: Lane, before: float, first: Mapping[tuple[str, int], int] | None) -> int:
+        """How many unread messages of a partition came before a time; where it is not known, all of them."""
+        topic = self._view.topics.get(lane.topic) if self._view is not None else None
+        if topic is not None and topic.appended is False:  # they come when they are read
+            return lane.ready.count if lane.oldest is not None and lane.oldest < before else 0
+        offset = NONE if first is None else first.get((lane.topic, lane.number), NONE)
+        return lane.lag if offset == NONE else max(0, min(offset, lane.latest) - lane.next)
 
     @property
     def error(self) -> str | None:

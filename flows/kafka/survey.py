@@ -1,16 +1,16 @@
 """What lies in a Kafka source and what a first start would send: for `check`, without reading a message."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaException
 
 from currents_segment.flows.config import Connector, KafkaSource
-from currents_segment.flows.errors import UserError
+from currents_segment.flows.errors import FailedError, UserError
 from currents_segment.flows.kafka.assembly import Assembler
 from currents_segment.flows.kafka.log import first_offset
 from currents_segment.flows.kafka.registry import SchemaRegistry
-from currents_segment.flows.kafka.watch import Watch
+from currents_segment.flows.kafka.watch import View, Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +51,14 @@ def survey(source: KafkaSource, connector: Connector, *, clock: Callable[[], flo
     """Ask the cluster and the registry; each question has its time-out.
 
     Raises:
-        UserError: the cluster does not answer or refuses us; says what, where and what to do.
+        FailedError: the cluster does not answer or refuses us; says what, where and what to do.
     """
-    starts = [connector.start] if isinstance(connector.start, float) else []
-    watch = Watch(source.name, source.kafka, starts=starts, clock=clock)
     Assembler(source.name, source.kafka, None, clock)
-    try:
-        view = watch.look()
-    except KafkaException as fault:
-        why = watch.reason(fault.args[0])
-        raise UserError(f"source {source.name!r}: {source.kafka.bootstrap}: {why}") from None
-    except UserError as fault:
-        raise UserError(f"source {source.name!r}: {fault}") from None
+    return seen(source, connector, look(source, [connector.start], clock=clock))
+
+
+def seen(source: KafkaSource, connector: Connector, view: View) -> KafkaSurvey:
+    """What a look found, as one connector would see it; asks the registry."""
     topics = {
         name: Seen(
             partitions=topic.count,
@@ -73,6 +69,23 @@ def survey(source: KafkaSource, connector: Connector, *, clock: Callable[[], flo
         for name, topic in view.topics.items()
     }
     return KafkaSurvey(source.kafka.bootstrap, topics, view.missing, _registry(source))
+
+
+def look(source: KafkaSource, starts: Iterable[float | str], *, clock: Callable[[], float]) -> View:
+    """Ask the cluster once; with the offsets of these starts, as far as they are times.
+
+    Raises:
+        FailedError: as above.
+    """
+    watch = Watch(source.name, source.kafka, starts=[start for start in starts if isinstance(start, float)], clock=clock)
+    try:
+        view = watch.look()
+        return replace(view, missing={**view.missing, **watch.unreadable(view)})
+    except KafkaException as fault:
+        why = watch.reason(fault.args[0])
+        raise FailedError(f"source {source.name!r}: {source.kafka.bootstrap}: {why}") from None
+    except UserError as fault:
+        raise FailedError(f"source {source.name!r}: {fault}") from None
 
 
 def _registry(source: KafkaSource) -> str | None:

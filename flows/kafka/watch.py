@@ -12,10 +12,11 @@ from confluent_kafka import KafkaError, KafkaException
 
 from currents_segment.flows.config import Kafka
 from currents_segment.flows.errors import UserError
-from currents_segment.flows.kafka.cluster import Cluster, Described
+from currents_segment.flows.kafka.cluster import Cluster, Described, Partition
 
 RETRY: Final = 2.0  # s to the next look after one that failed
 HOURLY: Final = 3600.0  # s between two looks at retention
+WANTED: Final = 60.0  # s that a time is asked for after it was last wanted: who wants it looks every few seconds
 CLOSING: Final = 0.5  # s that a close waits for the thread
 NONE: Final = -1  # the offset that a broker gives where no message is as late as asked for
 
@@ -31,7 +32,8 @@ class Topic:
         latest: by partition, behind the last message that read_committed gives at this moment.
         since: by start time (s since the epoch) and partition, the first offset that is as late.
         retention: s that messages are kept; None for ever, or where it is not known.
-        unsaid: why the retention is not known, or "".
+        appended: its messages' times are those at which they came (LogAppendTime); None where it is not known.
+        unsaid: why the last two are not known, or "".
     """
 
     id: str
@@ -40,6 +42,7 @@ class Topic:
     latest: Mapping[int, int]
     since: Mapping[tuple[float, int], int]
     retention: float | None
+    appended: bool | None = None
     unsaid: str = ""
 
 
@@ -92,7 +95,9 @@ class Watch:
         self._names = frozenset(topic for topic in kafka.topics if not topic.startswith("^"))
         self._patterns = [re.compile(topic) for topic in kafka.topics if topic.startswith("^")]
         self._cluster = Cluster(kafka)
-        self._retention: dict[str, tuple[float | None, str]] = {}
+        self._retention: dict[str, tuple[float | None, bool | None, str]] = {}
+        self._wanted: dict[float, float] = {}  # times that somebody wants to know the offsets of, and when it was asked last
+        self._dated: dict[float, dict[Partition, int]] = {}
         self._retention_at = float("-inf")
         self._told: set[str] = set()
         self._hurry, self._stop = Event(), Event()
@@ -106,6 +111,11 @@ class Watch:
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
+
+    def offsets(self, at: float) -> Mapping[Partition, int] | None:
+        """By partition, the first offset as late as a time (s since the epoch), NONE where there is none; None until a look has asked, as it does now."""
+        self._wanted[at] = self._monotonic()
+        return self._dated.get(at)
 
     def hurry(self) -> None:
         """Look now."""
@@ -131,6 +141,7 @@ class Watch:
                 self.view = self.look()
                 self.fault = ""
                 self._tell_unsaid(self.view)
+                self._date(self.view)
             except KafkaException as error:
                 self.fault = self._cluster.reason(error.args[0])
             except UserError as error:
@@ -175,6 +186,17 @@ class Watch:
             )
         missing = {name: why for name, why in unseen.items() if name in self._names}
         return View(at, now, topics, missing | _unanswered(described, topics))
+
+    def _date(self, view: View) -> None:
+        """Ask for the times that were lately wanted, each once."""
+        now = self._monotonic()
+        self._wanted = {at: asked for at, asked in list(self._wanted.items()) if now - asked < WANTED}
+        partitions = [(name, number) for name, topic in view.topics.items() for number in topic.latest]
+        self._dated = {at: self._dated[at] if at in self._dated else self._cluster.since(partitions, at) for at in list(self._wanted)}
+
+    def unreadable(self, view: View) -> dict[str, str]:
+        """Topics that we may see and not read; raises as `look`."""
+        return self._cluster.unreadable(sorted(view.topics))
 
     def reason(self, error: KafkaError) -> str:
         """Why a look failed, in a sentence."""

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+DAY = dt.timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Authority:
@@ -34,16 +36,16 @@ class Authority:
         made.ca.write_bytes(made._signed(key, name, authority=True))
         return made
 
-    def issue(self, name, password=None):
-        """A certificate for 127.0.0.1 and its key; returns both paths."""
+    def issue(self, name, password=None, lasts=DAY):
+        """A certificate for 127.0.0.1 and its key, from an hour before its end or before now; returns both paths."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate, private = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        certificate.write_bytes(self._signed(key, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), authority=False))
+        certificate.write_bytes(self._signed(key, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), authority=False, lasts=lasts))
         hidden = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
         private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, hidden))
         return certificate, private
 
-    def _signed(self, key, name, *, authority):
+    def _signed(self, key, name, *, authority, lasts=DAY):
         now = dt.datetime.now(dt.UTC)
         builder = (
             x509.CertificateBuilder()
@@ -51,8 +53,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(days=1))
+            .not_valid_before(now + min(lasts, dt.timedelta()) - dt.timedelta(hours=1))
+            .not_valid_after(now + lasts)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         )

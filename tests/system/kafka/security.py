@@ -1,10 +1,11 @@
 """A broker that encrypts, asks who one is and what one may; and grants given and taken back."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
-from tests.flows.kafka.authority import Authority
+from tests.flows.kafka.authority import DAY, Authority
 from tests.system.kafka.broker import Broker
 from tests.system.rig import PATIENCE
 
@@ -12,7 +13,7 @@ PASSWORD = "s3gment-pw"
 
 
 class Secured(Broker):
-    """Two listeners beside the administrator's: `SECURE` (TLS with SCRAM or PLAIN) and `MUTUAL` (TLS with certificates on both sides).
+    """Listeners beside the administrator's: `SECURE` (TLS with SCRAM or PLAIN), `MUTUAL` (TLS with certificates on both sides), `STALE` (TLS, expired).
 
     Attributes:
         authority: whose certificates are trusted.
@@ -21,17 +22,16 @@ class Secured(Broker):
     def __init__(self, home: Path) -> None:
         home.mkdir()
         self.authority = Authority.new(home)
-        certificate, key = self.authority.issue("broker")
-        store = home / "broker-store.pem"
-        store.write_bytes(key.read_bytes() + certificate.read_bytes())
+        store, stale = self._store("broker", DAY), self._store("stale-broker", -DAY)
         modules = "org.apache.kafka.common.security"
         super().__init__(
             home,
-            listeners={"SECURE": "SASL_SSL", "MUTUAL": "SSL"},
+            listeners={"SECURE": "SASL_SSL", "MUTUAL": "SSL", "STALE": "SSL"},
             users={"segment": PASSWORD},
             settings={
                 "ssl.keystore.type": "PEM",
                 "ssl.keystore.location": str(store),
+                "listener.name.stale.ssl.keystore.location": str(stale),
                 "ssl.truststore.type": "PEM",
                 "ssl.truststore.location": str(self.authority.ca),
                 "listener.name.mutual.ssl.client.auth": "required",
@@ -42,6 +42,13 @@ class Secured(Broker):
                 "super.users": "User:ANONYMOUS",
             },
         )
+
+    def _store(self, name: str, lasts: timedelta) -> Path:
+        """Key and certificate as a broker wants them."""
+        certificate, key = self.authority.issue(name, lasts=lasts)
+        store = certificate.with_name(f"{name}-store.pem")
+        store.write_bytes(key.read_bytes() + certificate.read_bytes())
+        return store
 
     def grant(self, user: str, resource: ResourceType, name: str, *operations: AclOperation) -> None:
         """The user may do this with what has this name."""

@@ -1,6 +1,8 @@
 """A real broker that encrypts, asks who we are and what we may: each way in, each fault by its name, and the grants that are enough."""
 
 import json
+import time
+from datetime import timedelta
 
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
@@ -94,6 +96,31 @@ def test_tls_faults_are_named(secured, source, reading, tmp_path):
     clear.until(lambda: "check bootstrap, network, and whether the port wants TLS" in (clear.log.error or ""), "the fault of the port")
 
 
+def test_a_certificate_of_the_brokers_that_has_expired_is_named(secured, source, reading):
+    """Librdkafka only says that it could not be verified; with its time it is known who must do what."""
+    log = reading(source("STALE"))
+    log.until(lambda: "expired at" in (log.log.error or ""), "the fault")
+    assert f"TLS does not come about: the certificate of {secured.address('STALE')} expired at 20" in log.log.error
+    assert "who runs the brokers must renew it" in log.log.error
+
+
+def test_a_certificate_of_ours_that_expires_is_named_and_a_new_one_taken_up(secured, topic, source, reading):
+    """What is connected stays so; then no connection comes about, until the files are replaced. No restart."""
+    certificate, key = secured.authority.issue("segment", lasts=timedelta(seconds=10))
+    ends = time.time() + 11
+    enough(secured, topic, "CN=segment")
+    log = reading(source("MUTUAL", tls={"ca": str(secured.authority.ca), "certificate": str(certificate), "key": str(key)}))
+    log.until_got(topic.name, 0, [0, 1, 2])
+    log.until(lambda: time.time() > ends, "its end")
+    secured.kill()
+    secured.start()
+    log.until(lambda: f"our certificate {certificate} expired at" in (log.log.error or ""), "the fault")
+    secured.authority.issue("segment")
+    topic.put(2)
+    log.until_got(topic.name, 0, [0, 1, 2, 3, 4])
+    log.until(lambda: log.log.error is None, "the end of the fault")
+
+
 def test_a_denied_grant_is_named_and_holds_no_other_topic(secured, registry, topic, source, reading):
     """What may be read goes on; when the grant comes, and comes back after it was taken away, the rest goes on by itself."""
     other = Topic(secured, registry, f"{topic.name}-other")
@@ -128,6 +155,8 @@ def test_check_tells_it_before_the_start(topic, source, secured, tmp_path):
     config.write_text(json.dumps({"http": None, "dedup": {"max_ids": "1K"}, "workspaces": workspaces}))
     denied = command("check", config, code=1).stdout
     assert f"fault: shop, source currents: topic {topic.name}: we may not read it: grant READ and DESCRIBE on the topic" in denied
+    secured.grant("segment", ResourceType.TOPIC, topic.name, DESCRIBE)
+    assert f"topic {topic.name}: we may not read it" in command("check", config, code=1).stdout
     enough(secured, topic)
     assert "1 topic; 1 partition; 3 messages" in command("check", config, code=1).stdout  # nobody listens at the endpoint
     (tmp_path / "password").write_text("wrong")
