@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from currents_segment.flows import doctor_letters, doctor_source, doctor_store, lock, machine, recovery
 from currents_segment.flows.bucket import CLASSES
-from currents_segment.flows.config import Config, Connector, Source
+from currents_segment.flows.config import Config, Connector, KafkaSource, Source
 from currents_segment.flows.doctor_letters import Letters
 from currents_segment.flows.doctor_source import Ground
 from currents_segment.flows.doctor_store import Store
@@ -20,6 +20,9 @@ from currents_segment.flows.holdings import Holding
 from currents_segment.flows.preflight import AT_A_TIME, SKEW, Finding, state_folder
 from currents_segment.flows.rewind import stands
 from currents_segment.flows.slots import Unit
+
+if TYPE_CHECKING:
+    from currents_segment.flows.kafka.ground import KafkaGround
 
 LOOKS: Final = 5  # at a store that a run takes or leaves meanwhile
 
@@ -42,7 +45,7 @@ class Report:
     holder: str | None
     free: int
     store: Store
-    grounds: Mapping[str, Mapping[str, Ground | str]]
+    grounds: "Mapping[str, Mapping[str, Ground | KafkaGround | str]]"
     letters: Letters | None
     findings: tuple[Finding, ...]
 
@@ -67,6 +70,10 @@ def inspect(config: Config, *, clock: Callable[[], float], offline: bool) -> Rep
         for source, found in sources.items():
             if isinstance(found, str):
                 findings.append(Finding("fault", f"{name}, source {source}", found))
+            elif not isinstance(found, Ground):
+                from currents_segment.flows.kafka import ground as kafka  # noqa: PLC0415 - who has no Kafka does not pay for its client
+
+                findings += kafka.findings(config.connectors[name], source, found)
             else:
                 findings += [
                     *doctor_source.findings(name, source, found, now),
@@ -84,25 +91,36 @@ def inspect(config: Config, *, clock: Callable[[], float], offline: bool) -> Rep
     )
 
 
-def _grounds(config: Config, store: Store, now: float) -> dict[str, dict[str, Ground | str]]:
-    asked: dict[str, dict[str, Future[Ground | str]]] = {}
+def _grounds(config: Config, store: Store, now: float) -> "dict[str, dict[str, Ground | KafkaGround | str]]":
+    asked: dict[str, dict[str, Future[Ground | KafkaGround | str]]] = {}
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         for name, connector in config.connectors.items():
-            sources = config.workspaces[connector.workspace].buckets.values()
+            sources = config.workspaces[connector.workspace].sources.values()
             asked[name] = {source.name: pool.submit(_ground, connector, source, store, now) for source in sources}
     return {name: {source: future.result() for source, future in sources.items()} for name, sources in asked.items()}
 
 
-def _ground(connector: Connector, source: Source, store: Store, now: float) -> Ground | str:
+def _ground(connector: Connector, source: Source | KafkaSource, store: Store, now: float) -> "Ground | KafkaGround | str":
+    try:
+        return _of_kafka(connector, source, store, now) if isinstance(source, KafkaSource) else _of_bucket(connector, source, store, now)
+    except FailedError as error:
+        return str(error)
+
+
+def _of_kafka(connector: Connector, source: KafkaSource, store: Store, now: float) -> "KafkaGround":
+    from currents_segment.flows.kafka import ground as kafka  # noqa: PLC0415 - who has no Kafka does not pay for its client
+
+    kept = {key: packed for row in store.rows.values() for key, packed in row["positions"].items()}
+    return kafka.ground(connector, source, kept, clock=lambda: now)
+
+
+def _of_bucket(connector: Connector, source: Source, store: Store, now: float) -> Ground:
     units = [Unit(connector.name, source.name, partition) for partition in range(CLASSES)]
     whole = len(store.rows) > 0
     positions = {unit.partition: stands(store.rows, unit) if whole else None for unit in units}
     made = moment(store.since) if store.since else now
     since = max(made, store.holdings.get(connector.name, Holding()).rewound or made)
-    try:
-        return doctor_source.ground(connector, source, positions, since=since, now=now)
-    except FailedError as error:
-        return str(error)
+    return doctor_source.ground(connector, source, positions, since=since, now=now)
 
 
 def moment(text: str) -> float:

@@ -26,29 +26,32 @@ KINDS: Final = ("again", "ahead", "skipped")
 
 @dataclass(slots=True)
 class Share:
-    """Some of a source's objects.
+    """Some of a source's objects or, in Kafka, messages.
 
     Attributes:
         objects: how many.
         bytes: their size.
         events: about how many they hold; None where nothing can be told.
+        messages: of Kafka, control records and gaps included.
     """
 
     objects: int = 0
     bytes: int = 0
     events: int | None = None
+    messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What becomes of one source's objects.
+    """What becomes of what lies in one source.
 
     Attributes:
         source: its name.
-        stood: the oldest hour that was open, seconds since the epoch; None where nothing was read yet.
+        stood: the oldest hour that was open, seconds since the epoch; None where nothing was read yet, and in Kafka.
         again: objects that were read before, in part or whole, or were left out, and will be read.
         ahead: those that are to be read either way.
         skipped: those that would have been read, and will never be.
+        partitions: of Kafka, how many had an offset; None for a bucket.
     """
 
     source: str
@@ -56,6 +59,7 @@ class Passage:
     again: Share
     ahead: Share
     skipped: Share
+    partitions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,6 @@ def plan(config: Config, name: str, to: To, *, found: Committed, now: float) -> 
     rows = {key: positions.migrated(row) for key, row in found.rows(POSITIONS).items()}
     if sorted(rows) != sorted(NAMES):
         raise UserError(f"{config.state}: nothing was committed yet: `start` of {name} in {config.path} says where it begins")
-    if kafkas := config.workspaces[connector.workspace].kafkas:
-        raise UserError(f"{name} reads from Kafka ({', '.join(kafkas)}), and only positions in buckets can be set back or forward so far")
     passages = []
     changed: dict[tuple[str, str, int], Any] = {}
     for source in config.workspaces[connector.workspace].buckets.values():
@@ -94,7 +96,14 @@ def plan(config: Config, name: str, to: To, *, found: Committed, now: float) -> 
         new = begin(to, late=source.late, now=now)
         changed |= {(name, source.name, unit.partition): new.pack() for unit in units}
         passages.append(_passage(connector, source, old, new, now))
-    back = any(passage.again.objects for passage in passages)
+    kept = {key: packed for row in rows.values() for key, packed in row["positions"].items()}
+    for kafka in config.workspaces[connector.workspace].kafkas.values():
+        from currents_segment.flows.kafka.rewind import passage  # noqa: PLC0415 - who has no Kafka does not pay for its client
+
+        told, offsets = passage(connector, kafka, to, kept, clock=lambda: now)
+        passages.append(told)
+        changed |= offsets
+    back = any(passage.again.objects or passage.again.messages for passage in passages)
     count = max(row["rewinds"].get(name, (0, 0.0))[0] for row in rows.values()) + back
     return Rewind(name, {key: _with(row, key, changed, name, (count, now)) for key, row in rows.items()}, tuple(passages))
 
@@ -134,7 +143,7 @@ def _passage(connector: Connector, source: Source, old: Mapping[int, Position | 
         for share in shares.values():
             share.events = round(share.bytes * each)
     hours = [position.floor for position in old.values() if position is not None]
-    return Passage(source.name, min(hours) * HOUR if hours else None, **shares)
+    return Passage(source.name, min(hours) * HOUR if hours else None, shares["again"], shares["ahead"], shares["skipped"])
 
 
 def _sorted(connector: Connector, source: Source, old: Mapping[int, Position], new: Position) -> Iterator[tuple[Object, str]]:

@@ -29,7 +29,7 @@ def connectors_rewind(
     currents-segment connectors rewind segment.yaml shop-to-segment --to 6h --yes
     currents-segment connectors rewind segment.yaml shop-to-segment --to now --yes
 
-    It reads whole hours, by the hour in the path of a file. What is read again is sent again, with the same messageIds: Segment drops what it has seen
+    From a bucket it reads whole hours, by the hour in the path of a file; from Kafka, by the timestamps of the messages, and the cluster must answer. What is read again is sent again, with the same messageIds: Segment drops what it has seen
     within 24 h, and takes what is older a second time. The ledger counts it as received again. Un-acked events and dead letters stay as they are, and so do
     the other connectors. While a run holds the state it is refused; in a cluster of machines it is done where process 0 has its state.
 
@@ -88,16 +88,20 @@ def _target(text: str, now: float) -> "To":
 
 def _tell(config: "Config", rewind: "Rewind", to: "To") -> None:
     name = rewind.connector
-    typer.echo(f"{name} (workspace {config.connectors[name].workspace}) to {to if isinstance(to, str) else _hour(to)}")
+    typer.echo(
+        f"{name} (workspace {config.connectors[name].workspace}) to {to if isinstance(to, str) else _time(to, hours=bool(config.workspaces[config.connectors[name].workspace].buckets))}"
+    )
     for passage in rewind.passages:
         typer.echo(f"  source {passage.source}: {_stood(passage)}")
         for words, share in (("read and sent again", passage.again), ("still ahead", passage.ahead), ("NOT sent", passage.skipped)):
             typer.echo(f"    {words:<20} {_much(share)}")
-    if any(passage.again.objects for passage in rewind.passages):
+    if any(passage.again.objects or passage.again.messages for passage in rewind.passages):
         typer.echo("Segment drops what it has seen within 24 h, by messageId; what is older arrives a second time")
 
 
 def _stood(passage: "Passage") -> str:
+    if passage.partitions:
+        return f"stands at the offsets of {plural(passage.partitions, 'partition')}"
     if passage.stood is None:
         return "nothing read yet"
     return f"stands in {_hour(passage.stood)}" if passage.stood else "stands at the beginning"
@@ -107,7 +111,13 @@ def _hour(at: float) -> str:
     return f"the hour {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H}h"
 
 
+def _time(at: float, *, hours: bool) -> str:
+    return _hour(at) if hours else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _much(share: "Share") -> str:
+    if share.messages:
+        return plural(share.messages, "message")
     if not share.objects:
         return "nothing"
     events = "" if share.events is None else f", about {plural(share.events, 'event')}"

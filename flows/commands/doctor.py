@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from currents_segment.flows.config import Config
     from currents_segment.flows.doctor import Report
     from currents_segment.flows.doctor_letters import Letters
-    from currents_segment.flows.doctor_source import Ground
     from currents_segment.flows.holdings import Holding
 
 
 def doctor(
     config: Annotated[Path, typer.Argument(help="The configuration file.", show_default=False)],
-    offline: Annotated[bool, typer.Option("--offline", help="Look at the state folder alone: no bucket, no dead letters.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Look at the state folder alone: no bucket, no cluster, no dead letters.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Find out whether state, sources and dead letters are well, and what a start now would send again or lose. Changes nothing.
 
     Looks at the recovery store (whole, its versions, rows, slots, who holds it), at each connector's positions against its sources (what lies ahead,
-    what was deleted, what came too late), at the dead letters, the clock and the disk. It may be asked while a run is on. Endpoints, keys and ports are
+    what was deleted, what came too late; of Kafka, whether its offsets, grants, retention and registry are there), at the dead letters, the clock and the disk. It may be asked while a run is on. Endpoints, keys and ports are
     for check.
 
     \b
@@ -91,20 +92,27 @@ def _letters(letters: "Letters") -> "Iterator[str]":
     yield from (f"  {connector}: {', '.join(outcomes)}" for connector, outcomes in connectors.items())
 
 
-def _meaning(config: "Config", name: str, holding: "Holding | None", grounds: "dict[str, Ground | str] | Any") -> str:
+def _meaning(config: "Config", name: str, holding: "Holding | None", grounds: Any) -> str:
     """What a start means for one connector, in words."""
+    from currents_segment.flows.doctor_source import Ground  # noqa: PLC0415 - as above
+
     parts = []
     if holding is not None and holding.unacked:
         parts.append(f"sends at most {plural(holding.unacked, 'event')} again that were un-acked")
     if holding is not None and holding.dead:
         parts.append(f"writes {holding.dead:,} events as dead letters")
-    seen = [found for found in grounds.values() if not isinstance(found, str)]
+    seen = [found for found in grounds.values() if isinstance(found, Ground)]
+    kafka = [found for found in grounds.values() if not isinstance(found, Ground | str)]
     ahead, size = sum(one.ahead for one in seen), sum(one.bytes for one in seen)
     much = f" {plural(ahead, 'object')}, {_size(size)}" if ahead else " nothing" if seen else ""
     if holding is not None and holding.partitions:
-        parts.append(f"goes on at its offsets in {plural(holding.partitions, 'partition')} of Kafka")
+        messages = sum(one.ahead for one in kafka)
+        left = f" and reads {plural(messages, 'message')}" if messages else " and has read all there is" if kafka else ""
+        parts.append(f"goes on at its offsets in {plural(holding.partitions, 'partition')} of Kafka{left}")
     elif holding is None or not holding.stood:
         start = config.connectors[name].start
+        if kafka and not seen:
+            much = f" {plural(sum(one.ahead for one in kafka), 'message')}"
         parts.append(f"begins anew at `start` ({start if isinstance(start, str) else _time(start)}) and reads{much or ' from there'}")
     if holding is not None and holding.stood and (seen or not grounds):
         hour = min(holding.stood.values())
