@@ -9,7 +9,7 @@ from tests.system.kafka.publishing import container, datum, events, readable, si
 
 from currents_segment.codecs import catalogue
 from currents_segment.codecs.container import records
-from currents_segment.codecs.decoder import Decoder
+from currents_segment.codecs.transcoder import Transcoder
 from currents_segment.flows.config import load
 
 ONE_SCHEMA = ("--types", "users.messages.email.Click", "--share", "older=0", "--share", "newer=0", "--share", "unknown=0")
@@ -23,7 +23,7 @@ def clicks(tmp_path_factory):
 
 def messages(config, read):
     """The Segment messages of records, as bytes, in an order of their own, and what ended on the way."""
-    decoder = Decoder(load(config, secrets=False).profile("shop"), catalogue.load())
+    decoder = Transcoder(load(config, secrets=False).profile("shop"), catalogue.load())
     made, ended = [], {}
     for each in read:
         found = decoder.decode(each)
