@@ -48,9 +48,11 @@ def made(data: Data) -> dict[str, Any]:
 
 def row(contender: Contender, laps: Sequence[Lap], **more: Any) -> dict[str, Any]:
     """A contender with its laps; each figure is the median of them."""
+    start = median(lap.start for lap in laps)  # of all rounds: a start that had to compile says nothing about the events behind it
+    after = [(lap.cpu - start) / lap.events * 1e6 for lap in laps]
     middle = {
-        "after_start": median(lap.after_start for lap in laps),
-        "start": median(lap.start for lap in laps),
+        "after_start": median(after),
+        "start": start,
         "whole": median(lap.cpu / lap.events * 1e6 for lap in laps),
         "rate": median(lap.rate for lap in laps),
         "memory": max(lap.memory for lap in laps),
@@ -59,7 +61,7 @@ def row(contender: Contender, laps: Sequence[Lap], **more: Any) -> dict[str, Any
         "requests": max(lap.requests for lap in laps),
         "traffic": max(lap.traffic for lap in laps),
     }
-    spread = [min(lap.after_start for lap in laps), max(lap.after_start for lap in laps)]
+    spread = [min(after), max(after)]
     shape = {name: getattr(contender, name) for name in ("name", "group", "source", "processes", "connectors")}
     return {**shape, **middle, "spread": spread, "rounds": len(laps), **more}
 

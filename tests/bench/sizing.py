@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil
+from math import ceil, log10
 from typing import Any, Final
 
 RATES: Final = (100, 1_000, 10_000, 100_000)  # events/s
@@ -49,7 +49,6 @@ def sizes(found: Mapping[str, Any]) -> list[Size]:
     full = next(
         row for row in found["race"] if (row["group"], row["source"], row["processes"], row["connectors"]) == ("ours", "Kafka", 1, 1)
     )
-    id_size = max(each["size"] for each in found["known"]["tables"] if each["ids"] >= 1_000_000)
     resident = max(full["memory"], *(size for _, size in found["outage"]["memory"]))
     held = max(size for _, size in found["outage"]["store"])
     every = []
@@ -62,13 +61,19 @@ def sizes(found: Mapping[str, Any]) -> list[Size]:
                 cpu,
                 max(QUARTER, ceil(cpu * HEADROOM / QUARTER) * QUARTER),
                 processes,
-                ceil((resident * processes + ids * id_size) * 1.25 / STEP) * STEP,
+                ceil((resident * processes + ids * id_size(found, ids)) * 1.25 / STEP) * STEP,
                 2 * held + ids * DISK,
                 min(DAY, MOST_IDS / rate),
                 rate * full["requests"] / full["events"],
             )
         )
     return every
+
+
+def id_size(found: Mapping[str, Any], ids: float) -> float:
+    """Bytes of memory an id, as measured with about as many."""
+    near = min(found["known"]["tables"], key=lambda table: abs(log10(table["ids"] / ids)))
+    return float(near["size"])
 
 
 def spent(found: Mapping[str, Any], rate: float, after_start: float) -> float:

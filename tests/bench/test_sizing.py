@@ -24,5 +24,5 @@ def test_twice_the_cores_the_ids_of_a_day_and_no_process_above_its_share():
     small, *_, large = sizes(FOUND)
     assert (0.25, 1, 86_400.0) == (small.cores, small.processes, small.window)
     assert (0.75, 1, 1_000.0, 200.0) == (large.cores, large.processes, large.window, large.requests)
-    assert (400e6 + 100e6 * 15) * 1.25 <= large.memory < (400e6 + 100e6 * 15) * 1.25 + 128e6
+    assert (400e6 + 100e6 * 12) * 1.25 <= large.memory < (400e6 + 100e6 * 12) * 1.25 + 128e6
     assert 40e6 + 800e6 == large.store
