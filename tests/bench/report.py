@@ -58,7 +58,7 @@ def charts(found: Found) -> dict[str, str]:
             Bar(
                 row["name"],
                 row["after_start"],
-                f"{row['after_start']:.1f}, {row['after_start'] / base:.1f} times ours",
+                f"{row['after_start']:.1f}, {row['after_start'] / base:.1f} times the first",
                 colour[row["group"]],
             )
             for row in found["race"]

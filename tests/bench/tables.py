@@ -22,7 +22,7 @@ def race(found: Found) -> list[list[str]]:
     head = [
         "who",
         "CPU-s per million, after the start",
-        "to ours",
+        "times the first",
         "start, CPU-s",
         "per million with start",
         "events/s",
