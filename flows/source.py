@@ -120,10 +120,13 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         second where decoding is slow. Four chunks a slot took 2.6 s.
         """
         units = log.units(self._slot)
+        opened: dict[str, bool] = {}  # a slot may have hundreds of units of a few connectors
         for _ in units:
             unit = units[self._turn % len(units)]
             self._turn += 1
-            if self._gate.opened(self._slot, unit.connector) and (records := log.read(unit)) is not None:
+            if unit.connector not in opened:
+                opened[unit.connector] = self._gate.opened(self._slot, unit.connector)
+            if opened[unit.connector] and (records := log.read(unit)) is not None:
                 self._gate.emitted(self._slot, unit.connector, emitted(records))
                 rewinds, _ = self._rewinds.get(unit.connector, (0, 0.0))
                 return [Raw(self._slot, unit.connector, records, rewinds)]

@@ -20,6 +20,7 @@ from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.dead import Dead
 from currents_segment.sinks.segment.keys import Key
 from currents_segment.sinks.segment.lane import Batch, Full, Lane
+from currents_segment.sinks.segment.looks import Looks
 from currents_segment.sinks.segment.news import News
 
 NAMES: Final = 1_000  # Braze knows some hundreds: more come from hostile files only, and would fill memory and metrics
@@ -45,39 +46,6 @@ class Watch(Protocol):
 
     def batch(self, connector: str, batch: Batch, result: str, ended: float) -> None:
         """A batch was delivered or refused; `ended` in seconds since the epoch by the wall clock."""
-
-
-class _Looks:
-    """Calls a function now and then: after as many seconds as it said, or sooner.
-
-    Args:
-        look: returns the seconds after which it is to be called again.
-        fail: is told of a bug in it, which ends the calls.
-    """
-
-    def __init__(self, look: Callable[[], float], fail: Callable[[BaseException], None]) -> None:
-        self._look, self._fail = look, fail
-        self._loop = asyncio.get_running_loop()
-        self._next: asyncio.Handle = self._loop.call_soon(self._call)
-        self._is_soon = True
-
-    def soon(self) -> None:
-        """Now, but after what is under way; once, however often it is asked."""
-        if not self._is_soon:
-            self._next.cancel()
-            self._next, self._is_soon = self._loop.call_soon(self._call), True
-
-    def end(self) -> None:
-        """Never again."""
-        self._next.cancel()
-        self._is_soon = True
-
-    def _call(self) -> None:
-        self._is_soon = False
-        try:
-            self._next = self._loop.call_later(self._look(), self._call)
-        except BaseException as bug:  # noqa: BLE001 - raised again by the slots
-            self._fail(bug)
 
 
 class Driver:
@@ -127,7 +95,7 @@ class Driver:
         self._next_request = 0.0
         self._key = Key(connector.write_key)
         self.news = News(connector.name, connector.expire_after)
-        self._looks: _Looks | None = None
+        self._looks: Looks | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._random = random.Random()  # noqa: S311 - jitter
 
@@ -145,7 +113,7 @@ class Driver:
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
         client = Client(endpoint=self.connector.endpoint, key=self._key, timeout=self._limits.timeout, in_flight=self._limits.in_flight)
-        self._looks = looks = _Looks(lambda: LOOK if stopping() else self._turn(client), self._fail)
+        self._looks = looks = Looks(lambda: LOOK if stopping() else self._turn(client), self._fail)
         try:
             await asyncio.get_running_loop().create_future()
         finally:
