@@ -51,7 +51,7 @@ def read(one: Client, wanted: dict[tuple[str, int], int]) -> dict[tuple[str, int
 @pytest.mark.parametrize("kind", ["LogAppendTime", "CreateTime"])
 def test_each_message_is_as_the_python_client_gives_it(kafka, client, kind):
     """Value, offset, time and the headers that matter, whatever keys, headers, tombstones and codecs there are."""
-    kafka.broker.create(kafka.name, 2, message_timestamp_type=kind)
+    kafka.broker.create(kafka.name, 2, message_timestamp_type=kind, retention_ms="-1")  # the times are long ago
     values = [b"a", None, b"", b"x" * 300_000, b"\x00" * 7, b"last"]
     headers = [
         None,

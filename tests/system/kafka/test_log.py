@@ -54,7 +54,7 @@ def test_start_counts_for_what_was_there_at_the_first_start(reading, kafka):
 
 def test_start_at_a_time(reading, kafka):
     """The first message that is as late, or what comes next where none is."""
-    kafka.broker.create(kafka.name, 2)
+    kafka.broker.create(kafka.name, 2, retention_ms="-1")  # the times are long ago
     producer, base = kafka.producer(), 1_767_312_000_000  # 2026-01-02T00:00:00Z
     for number in range(4):
         producer.produce(kafka.name, b"\x02x", partition=0, timestamp=base + number * 1000)
