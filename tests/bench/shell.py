@@ -30,6 +30,7 @@ from tests.system.rig import command, free_port
 from currents_segment.codecs import catalogue, container
 from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, joined
 from currents_segment.codecs.decoder import Decoder
+from currents_segment.codecs.profile import Profile
 from currents_segment.flows import config as configuration
 from currents_segment.flows import segment
 from currents_segment.flows.process import Process
@@ -60,20 +61,29 @@ class Meter:
         self.began = self.began or (cpu(), time.time())
 
 
-class Made:
-    """Messages made of simulated Currents, and the ids that a log would find in them."""
+def made(export: Path, count: int) -> Messages:
+    """The first messages of simulated Currents."""
+    known = catalogue.load()
+    profile = Profile(
+        connector=NAME, workspace="acme", selected=known.select(["*"]).types, anonymous_users=True, names=known.names("glossary", {}).of,
+        message_id="namespaced", unknown_fields="pass", integrations=None, integration_name=NAME,
+    )  # fmt: skip
+    decoder, found = Decoder(profile, known), list[Messages]()
+    for file in sorted(export.rglob("*.avro")):
+        with file.open("rb") as stream:
+            found += [decoder.decode(each) for each, _ in container.records(stream, log="", key=file.name, hint="", arrival=0.0)]
+    one = joined(found)
+    assert len(one.ends) >= count
+    ids = np.random.default_rng(0).integers(1, 1 << 63, count, np.uint64)
+    return Messages(one.bodies[: one.ends[count - 1]], one.ends[:count].copy(), ids, count, {}, ())
 
-    def __init__(self, settings: configuration.Config, export: Path, chunk: int, dropped: float) -> None:
-        decoder, found = Decoder(settings.profile(NAME), catalogue.load()), list[Messages]()
-        for file in sorted(export.rglob("*.avro")):
-            with file.open("rb") as stream:
-                found += [decoder.decode(each) for each, _ in container.records(stream, log="", key=file.name, hint="", arrival=0.0)]
-        one = joined(found)
-        assert len(one.ends) >= chunk
-        size = int(one.ends[chunk - 1])
-        ids = np.random.default_rng(0).integers(1, 1 << 63, chunk, np.uint64)
-        self.messages = Messages(one.bodies[:size], one.ends[:chunk].copy(), ids, chunk, {}, ())
-        again = np.random.default_rng(1).random(chunk) < dropped
+
+class Made:
+    """Messages, and the ids that a log would find in them."""
+
+    def __init__(self, messages: Messages, dropped: float) -> None:
+        self.messages = messages
+        again = np.random.default_rng(1).random(messages.received) < dropped
         self._again, self._before = np.flatnonzero(again), np.flatnonzero(~again)[: again.sum()]
 
     def chunk(self, number: int) -> Messages:
@@ -156,7 +166,7 @@ def child(given: argparse.Namespace) -> None:
     driver.Client = null(given.waits)  # type: ignore[misc]
     addresses = given.addresses.split(";") if given.processes > 1 else []
     shell = Shell(settings, place=Place(given.child, given.processes), addresses=addresses, once=True, environ=os.environ)
-    shell.made, shell.meter, shell.events = Made(settings, given.home / "export", given.chunk, given.dropped), Meter(), given.events
+    shell.made, shell.meter, shell.events = Made(made(given.home / "export", given.chunk), given.dropped), Meter(), given.events
     result = shell.stop.apart(shell.run, lambda: None)
     (given.home / f"status-{given.child}").write_text(json.dumps(result["connectors"][NAME]))
     assert shell.meter.began is not None
