@@ -76,7 +76,7 @@ def measure(logs: Logs, events: int, spool: Path, *, before: float = BEFORE, dow
         (failing - begin, back - begin),
         sum(count for _, count in late),
         drained,
-        sum(count for _, count in late[1:]) / drained,
+        sum(count for _, count in late[1:]) / drained if drained else 0.0,  # one request is no rate
         [(float(at) + SPAN / 2, float(count) / SPAN) for at, count in zip(edges, counts, strict=False)],
         seen.memory,
         seen.store,
