@@ -209,6 +209,7 @@ class Process:
         self.board.logs = OpenLogs(self.config, kept, once=self.once, clock=self._clock)
         gc.freeze()  # what a start made stays: it need not be looked at again and again
         gc.set_threshold(*GARBAGE)
+        gc.enable()
         if self.board.phase == "starting":
             self.board.phase = "running"
         return self.board.logs

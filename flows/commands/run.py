@@ -1,5 +1,6 @@
 """`run`: the main job, in one process or as a local cluster."""
 
+import gc
 import os
 import signal
 import sys
@@ -58,6 +59,7 @@ def run(
 
 
 def _alone(settings: "Config", mine: "Place", addresses: list[str], *, once: bool) -> None:
+    gc.disable()  # what a start makes stays; the process looks for garbage from when it reads
     from currents_segment.flows import recovery  # noqa: PLC0415
     from currents_segment.flows.process import LOCAL, Process  # noqa: PLC0415
 
