@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from deploy.broker.jars import classpath
 from tests.bench import contenders, latency, outage, profile, race, report, results
 from tests.bench import known as known_ids
 from tests.bench.contenders import Contender, ours
@@ -23,7 +24,6 @@ from tests.bench.load import tell
 from tests.bench.logs import Logs, opened
 from tests.bench.race import Lap
 from tests.bench.rivals import redpanda
-from tests.system.kafka.jars import classpath
 
 HOME: Final = Path(__file__).parents[2] / "build" / "bench"
 IDS: Final = (0, 1_000_000, 10_000_000, 100_000_000)

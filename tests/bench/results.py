@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from deploy.broker.jars import versions
 from tests.bench.contenders import Contender
 from tests.bench.data import NOT_SELECTED, TYPES, Data
 from tests.bench.race import Lap
-from tests.system.kafka.jars import versions
 
 Results = dict[str, Any]
 

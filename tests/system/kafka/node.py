@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.system.kafka.jars import classpath, java
+from deploy.broker.jars import classpath, java
 from tests.system.rig import PATIENCE, wait
 
 CLUSTER: Final = "MkU3OEVBNTcwNTJENDM2Qk"
