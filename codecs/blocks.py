@@ -84,6 +84,7 @@ class Container:
     def __init__(self, stream: Stream) -> None:
         self.header: Header | None = None
         self._bytes = Cursor(stream)
+        self._patience = MAX_BLOCK  # bytes that may still be looked at in vain behind a marker
 
     def blocks(self, first: int = 0) -> Iterator[Block | Broken]:
         """Everything in the file from block `first` on; blocks before it are passed over without unpacking."""
@@ -164,7 +165,7 @@ class Container:
         if count is None or size is None or count < 0 or not 0 <= size <= MAX_BLOCK:
             return self._search(index, header, 1, "the block's header makes no sense")
         believed = count if 1 <= count <= size else 1  # an event has an id of its own: even packed it takes more than a byte
-        found = self._bytes.find(header.sync, size)  # a size that is too large costs no more than reading up to the next marker
+        found = self._marker(header.sync, size)
         if 0 <= found < size:
             return self._search(index, header, believed, "the block's size is wrong")
         if found < 0:
@@ -172,6 +173,21 @@ class Container:
         data = self._bytes.take(size)
         self._bytes.take(SYNC)
         return Block(index, count, b"") if skip else self._unpacked(index, header, count, believed, data)
+
+    def _marker(self, sync: bytes, size: int) -> int:
+        """How far on the marker behind `size` bytes stands; or else the next one before it; -1 where there is none.
+
+        A block may hold the bytes of the marker itself, so its size has the first word. A size that is too large costs no more than reading up to the next
+        marker, but for `MAX_BLOCK` bytes a file.
+        """
+        if size <= PIECE and self._bytes.peek(size, SYNC) == sync:
+            return size
+        found = self._bytes.find(sync, size)
+        if 0 <= found < size and self._patience > 0:
+            if self._bytes.peek(size, SYNC) == sync:
+                return size
+            self._patience -= size
+        return found
 
     def _unpacked(self, index: int, header: Header, count: int, believed: int, data: bytes) -> Block | Broken:
         try:
@@ -195,7 +211,7 @@ class Container:
             return True
         before = self._bytes.taken
         count, size = self._bytes.long(), self._bytes.long()
-        good = count is not None and size is not None and 0 <= size <= MAX_BLOCK and self._bytes.find(header.sync, size) == size
+        good = count is not None and size is not None and 0 <= size <= MAX_BLOCK and self._marker(header.sync, size) == size
         self._bytes.back(self._bytes.taken - before)
         return good
 

@@ -26,6 +26,7 @@ class Cursor:
         self._held = b""
         self._at = 0
         self._mark = 0
+        self._over = False  # the stream has no more
 
     def take(self, count: int) -> bytes:
         """The next bytes; fewer only at the end."""
@@ -35,6 +36,12 @@ class Cursor:
         self._at += len(taken)
         self.taken += len(taken)
         return taken
+
+    def peek(self, distance: int, count: int) -> bytes:
+        """Bytes that stand so far on, none of them taken; fewer only at the end."""
+        if len(self._held) - self._at < distance + count:
+            self._fill(distance + count)
+        return self._held[self._at + distance : self._at + distance + count]
 
     def pass_on(self, count: int) -> bytes:
         """The next bytes, with the mark in front of them."""
@@ -99,10 +106,13 @@ class Cursor:
         return None
 
     def _fill(self, count: int) -> None:
+        if self._over:
+            return
         pieces = [self._held[self._mark :]]
         self._at, self._mark = self._at - self._mark, 0
         missing = count + self._at - len(pieces[0])
-        while missing > 0 and (piece := self._stream.read(max(PIECE, missing))):
-            pieces.append(piece)
+        while missing > 0 and not self._over:
+            pieces.append(piece := self._stream.read(max(PIECE, missing)))
             missing -= len(piece)
+            self._over = not piece
         self._held = b"".join(pieces)

@@ -140,6 +140,20 @@ def test_a_bad_marker_costs_its_block_alone(make, schema, events, number):
     assert [(each.count, each.origin.block, "marker" in each.detail) for each in damages(pieces)] == [(10, number, True)]
 
 
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
+@pytest.mark.parametrize("wide", [1, 2 * PIECE])
+def test_a_block_may_hold_the_bytes_of_its_marker(make, schema, events, codec, wide):
+    """Its size says where it ends: 16 zeros are a marker as any other, and what fastavro reads of such a file comes out."""
+    marker, out = bytes(SYNC), io.BytesIO()
+    zeros = [{**event, "campaign_name": "\0" * size + "x" * wide} for event, size in zip(events, itertools.cycle((0, 15, 16, 40)), strict=False)]
+    fastavro.writer(out, schema, zeros, codec=codec, sync_interval=4_000, sync_marker=marker)
+    pieces = make.read(out.getvalue())
+    assert not damages(pieces)
+    data = io.BytesIO(b"".join(piece.data for piece, _ in pieces))
+    assert [fastavro.schemaless_reader(data, schema, None) for _ in zeros] == zeros
+    assert sum(piece.count for piece, _ in pieces) == 100
+
+
 def test_a_wrong_size_loses_what_is_up_to_the_next_marker(make, schema, events):
     """Reading goes on behind the next marker; the damage is exactly the bytes between."""
     data = make.file(schema, events)

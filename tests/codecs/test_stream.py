@@ -55,3 +55,12 @@ def test_one_can_go_back_to_the_mark():
     cursor.back(PIECE * 2)
     assert cursor.pass_on(10) == data[100:110]
     assert cursor.since_mark() == data[100:110]
+
+
+@given(st.binary(max_size=300), st.integers(0, 50), st.integers(0, 300), st.integers(0, 20))
+def test_one_can_look_ahead(data, before, distance, count):
+    """What stands so far on is seen as far as it is there, and nothing is taken."""
+    cursor = Cursor(io.BytesIO(data))
+    taken = len(cursor.take(before))
+    assert cursor.peek(distance, count) == data[taken + distance : taken + distance + count]
+    assert cursor.take(1000) == data[taken:]
