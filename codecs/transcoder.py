@@ -4,8 +4,9 @@ What the loop is not sure of goes to the reference path, event by event, and is 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -36,17 +37,21 @@ class _Source:
     """Records as the loop takes them.
 
     Attributes:
+        data: in which the datums stand.
         writers: pairs of writer's schema and hint.
         which, begins, ends, counts: see `columns.Runs`.
         span: of the run of that number.
+        of: the records that the run of that number is of.
     """
 
+    data: bytes
     writers: tuple[tuple[str, str], ...]
     which: NDArray[np.uint16]
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
     counts: NDArray[np.int64]
     span: Callable[[int], Span]
+    of: Callable[[int], Records | Framed]
 
 
 class Transcoder:
@@ -69,27 +74,35 @@ class Transcoder:
     def decode(self, records: Records | Framed) -> Messages:
         """What `Decoder.decode` makes of them, byte for byte, and how many of them took the slow path."""
         if isinstance(records, Framed):
-            return self._transcode(records, _of_framed(records))
+            return self._transcode(_of_framed(records))
         if records.damage is not None:
             return self._reference.decode(records)
-        return self._transcode(records, _of_records(records))
+        return self._transcode(_of_messages(records) if records.ends is not None else _of_blocks((records,)))
 
-    def _transcode(self, records: Records | Framed, source: _Source) -> Messages:
+    def together(self, several: Sequence[Records | Framed]) -> Messages:
+        """What `decode` makes of each, joined: blocks that stand side by side cost one call of the loop."""
+        parts: list[Messages] = []
+        for are_blocks, group in groupby(several, key=_are_blocks):
+            these = tuple(group)
+            parts += [self._transcode(_of_blocks(these))] if are_blocks else map(self.decode, these)  # type: ignore[arg-type]
+        return joined(parts)
+
+    def _transcode(self, source: _Source) -> Messages:
         rows = self._tables.rows_of(source.writers)
         room = self._tables.constant + 6 * MAX_MESSAGE + SPARE
         if len(self._made.bodies) < room:
             self._made = self._made._replace(bodies=np.empty(room, np.uint8))
         made = self._made._replace(tally=np.zeros((len(rows), 2), np.int64))
         made.state[:] = 0
-        runs = Runs(np.frombuffer(records.data, np.uint8), source.which, source.begins, source.ends, source.counts, rows)
+        runs = Runs(np.frombuffer(source.data, np.uint8), source.which, source.begins, source.ends, source.counts, rows)
         parts: list[Messages] = []
         whole = False
         while not whole:
             whole = transcode(runs, self._tables.rows, made, anonymous_users=self._anonymous_users, largest=MAX_MESSAGE)
-            parts += self._pieces(records, source, rows)
+            parts += self._pieces(source, rows)
         return self._with_counts(joined(parts), rows, made.tally)
 
-    def _pieces(self, records: Records | Framed, source: _Source, rows: NDArray[np.int64]) -> Iterator[Messages]:
+    def _pieces(self, source: _Source, rows: NDArray[np.int64]) -> Iterator[Messages]:
         """What the loop has made, and in its place what the reference path makes of what the loop left to it."""
         _, _, _, written, sent, handed = self._made.state.tolist()
         to = number = 0
@@ -97,11 +110,11 @@ class Transcoder:
             if sent_before > number:
                 yield self._cut(to, before, number, sent_before)
             to, number = before, sent_before
-            span, writer = source.span(run), int(source.which[run])
+            span, writer, records = source.span(run), int(source.which[run]), source.of(run)
             made = self._reference.decode(
                 Records(
                     *source.writers[writer],
-                    data=records.data[begin : end if end >= 0 else int(source.ends[run])],
+                    data=source.data[begin : end if end >= 0 else int(source.ends[run])],
                     count=1 if end >= 0 else span.count - nth,
                     arrival=records.arrival,
                     origin=Origin(records.origin.log, records.origin.object, span.block, span.record + nth),
@@ -141,18 +154,37 @@ def _of_framed(framed: Framed) -> _Source:
     def span(run: int) -> Span:
         return Span(int(framed.offsets[run]), 0, 1, int(framed.ends[run] - framed.begins[run]))
 
-    return _Source(framed.writers, framed.which, framed.begins, framed.ends, _ONE_EACH, span)
+    return _Source(framed.data, framed.writers, framed.which, framed.begins, framed.ends, _ONE_EACH, span, lambda _: framed)
 
 
-def _of_records(records: Records) -> _Source:
-    writers = ((records.schema, records.hint),)
-    if records.ends is not None and records.blocks is not None:
-        ends, blocks = records.ends, records.blocks
-        begins = np.concatenate([[0], ends[:-1]], dtype=np.int64)
-        which = np.zeros(len(ends), np.uint16)
-        return _Source(writers, which, begins, ends, _ONE_EACH, lambda run: Span(int(blocks[run]), 0, 1, int(ends[run] - begins[run])))
-    spans = records.spans or (Span(records.origin.block, records.origin.record, records.count, len(records.data)),)
-    ends = np.cumsum([span.size for span in spans], dtype=np.int64)
-    begins = ends - np.array([span.size for span in spans], np.int64)
+def _of_messages(records: Records) -> _Source:
+    ends, blocks = records.ends, records.blocks
+    assert ends is not None and blocks is not None  # noqa: S101, PT018 - asked before
+    begins = np.concatenate([[0], ends[:-1]], dtype=np.int64)
+    which, writers = np.zeros(len(ends), np.uint16), ((records.schema, records.hint),)
+
+    def span(run: int) -> Span:
+        return Span(int(blocks[run]), 0, 1, int(ends[run] - begins[run]))
+
+    return _Source(records.data, writers, which, begins, ends, _ONE_EACH, span, lambda _: records)
+
+
+def _are_blocks(records: Records | Framed) -> bool:
+    return isinstance(records, Records) and records.damage is None and records.ends is None
+
+
+def _of_blocks(several: Sequence[Records]) -> _Source:
+    writers: dict[tuple[str, str], int] = {}
+    spans: list[Span] = []
+    of: list[Records] = []
+    which: list[int] = []
+    for records in several:
+        mine = records.spans or (Span(records.origin.block, records.origin.record, records.count, len(records.data)),)
+        spans += mine
+        of += [records] * len(mine)
+        which += [writers.setdefault((records.schema, records.hint), len(writers))] * len(mine)
+    sizes = np.array([span.size for span in spans], np.int64)
+    ends = sizes.cumsum()
     counts = np.array([span.count for span in spans], np.int64)
-    return _Source(writers, np.zeros(len(ends), np.uint16), begins, ends, counts, lambda run: spans[run])
+    data = b"".join(records.data for records in several)
+    return _Source(data, tuple(writers), np.array(which, np.uint16), ends - sizes, ends, counts, spans.__getitem__, of.__getitem__)

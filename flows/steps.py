@@ -1,7 +1,7 @@
 """What happens between source and sink, as plain functions: decode (select, identify, encode), and the two ways of a chunk."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Protocol
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, joined
+from currents_segment.codecs.chunk import Framed, Messages, Origin, Records
 from currents_segment.flows.dedup import gathered
 from currents_segment.flows.items import AtSink, Chunk, Decoded, FromShard, Raw, Read, Tick, Verdict, emitted
 from currents_segment.flows.slots import NAMES
@@ -19,7 +19,7 @@ from currents_segment.flows.slots import NAMES
 class Decoder(Protocol):
     """Makes messages of records, for one connector."""
 
-    def decode(self, records: Records | Framed) -> Messages:
+    def together(self, several: Sequence[Records | Framed]) -> Messages:
         """Every record ends as a message, or in the tally."""
 
 
@@ -53,7 +53,7 @@ class Decode:
     def _chunk(self, raw: Raw) -> Chunk:
         first, decoder, trace = raw.records[0], self._decoders[raw.connector], self._trace
         started = time.time() if trace else 0.0
-        messages = joined([decoder.decode(records) for records in raw.records])
+        messages = decoder.together(raw.records)
         if raw.rewinds:
             messages = replace(messages, ids=anew(messages.ids, raw.rewinds))
         span = trace(raw.connector, first.origin, first.arrival, messages, started, time.time()) if trace else None

@@ -11,17 +11,44 @@ from typing import Final
 from currents_segment.codecs.chunk import Records
 from currents_segment.flows.bucket.layout import Object
 from currents_segment.flows.bucket.position import Position
+from currents_segment.flows.items import emitted
 
-AHEAD: Final = 2  # pieces ready per unit: one to take while the next is read
-AHEAD_BYTES: Final = 2 << 20  # or these bytes of datums: sixteen units of ten connectors stay near 300 MB even at the worst
+AHEAD: Final = 4_000  # events ready per unit, or one piece that has more: all of them are taken at once while the gate is open
+AHEAD_BYTES: Final = 1 << 20  # or these bytes, and one piece more: sixteen units of ten connectors stay near 300 MB even at the worst
+LIMIT_TIME: Final = (
+    60.0  # s between arrivals that are taken together: a chunk has one clock, and no event may expire more than a minute after its own
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Records, and where the unit stands after them."""
+    """Records, of one object or of several that came at the same time, and where the unit stands after them."""
+
+    records: tuple[Records, ...]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is ready: it is not divided any more.
+
+    Attributes:
+        records: what was read.
+        behind: where the unit stands after it.
+    """
 
     records: Records
-    position: Position
+    behind: Position
+
+    @property
+    def events(self) -> int:
+        """How many the gate counts for it."""
+        return emitted((self.records,))
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.records.data) + (len(self.records.damage.raw) if self.records.damage else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +85,7 @@ class Lane:
         counted: events read of the current object; None when an earlier run read its beginning.
         whole: events in objects that were read whole, and the bytes of these.
         ready: read, not yet taken.
+        events: how many are in `ready`.
         held: bytes in `ready`.
         busy: a worker has it.
         tries: attempts failed since the last progress.
@@ -74,7 +102,8 @@ class Lane:
     pieces: Iterator[tuple[Records, tuple[int, int] | None]] | None = None
     counted: int | None = None
     whole: tuple[int, int] = (0, 0)
-    ready: deque[Read] = field(default_factory=deque)
+    ready: deque[Piece] = field(default_factory=deque)
+    events: int = 0
     held: int = 0
     busy: bool = False
     tries: int = 0
@@ -84,7 +113,7 @@ class Lane:
     @property
     def room(self) -> bool:
         """More may be read ahead."""
-        return len(self.ready) < AHEAD and self.held < AHEAD_BYTES
+        return self.events < AHEAD and self.held < AHEAD_BYTES
 
     @property
     def pending(self) -> bool:
@@ -121,8 +150,9 @@ class Lane:
             self.finish(item)
         else:
             self.position = self.position.at(item.key, *place)
-        self.ready.append(Read(records, self.position))
-        self.held += len(records.data)
+        self.ready.append(piece := Piece(records, self.position))
+        self.events += piece.events
+        self.held += piece.size
 
     def finish(self, item: Object) -> None:
         """The object was read to its end."""
@@ -154,14 +184,23 @@ class Lane:
         """Put down the object that was begun; it is not finished."""
         self.position = replace(self.position, reading=None)
 
-    def take(self) -> Read | None:
-        """The next piece, if one is ready."""
+    def take(self, most: int) -> Read | None:
+        """What is ready and came within a minute, up to so many events, but one piece at least."""
         if not self.ready:
             return None
-        read = self.ready.popleft()
-        self.held -= len(read.records.data)
-        self.taken = read.position
-        return read
+        pieces: list[Piece] = []
+        first = last = self.ready[0].records.arrival
+        while self.ready:
+            piece = self.ready[0]
+            first, last = min(first, piece.records.arrival), max(last, piece.records.arrival)
+            if pieces and (piece.events > most or last - first > LIMIT_TIME):
+                break
+            pieces.append(self.ready.popleft())
+            most -= piece.events
+            self.events -= piece.events
+            self.held -= piece.size
+        self.taken = pieces[-1].behind
+        return Read(tuple(piece.records for piece in pieces), self.taken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from xxhash import xxh3_64_intdigest
 CLASSES: Final = 16
 """Units of a source, for ever: they are places in the recovery store."""
 HOUR: Final = 3600.0
+MINUTE: Final = 60.0
 TYPE: Final = "event_type="
 DATE: Final = "date="
 
@@ -48,9 +49,9 @@ class Object:
         return self.hash % CLASSES
 
     @property
-    def order(self) -> tuple[int, str]:
-        """Objects of a unit are read in this order."""
-        return self.hour, self.key
+    def order(self) -> tuple[int, int, str]:
+        """Objects of a unit are read in this order: of those of an hour that came in the same minute, and so may flow together, each type's side by side."""
+        return self.hour, int(self.modified // MINUTE), self.key
 
 
 def unit_of(key: str) -> int:

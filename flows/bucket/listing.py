@@ -47,7 +47,7 @@ class Listing:
     """What is to be read, as of one moment.
 
     Attributes:
-        objects: in the order (hour, key).
+        objects: in the order (hour, minute of arrival, key).
         whole: the listing holds every object of the hours before this one; None: it was not cut at all.
     """
 

@@ -100,8 +100,8 @@ class BucketLog:
         for thread in self._threads:
             thread.start()
 
-    def read(self, unit: int) -> Read | None:
-        """The unit's next records, or None when none are ready.
+    def read(self, unit: int, most: int) -> Read | None:
+        """The unit's next records, of so many events at the most if they can be divided, or None when none are ready.
 
         Raises:
             FailedError: a bounded run cannot go on.
@@ -112,7 +112,7 @@ class BucketLog:
             raise self._failed
         lane = self._lanes[unit]
         with self._lock:
-            got = lane.take()
+            got = lane.take(most)
             self._wake(lane)
         return got
 

@@ -7,7 +7,7 @@ its end exactly once, counted from the committed position on. Memory is bounded 
     ──────────────────┼────────────────────────────────────────────┼──────────▶ hours
                       floor                                        newest listed
 
-One floor serves all event types, because a unit's objects are read in the order (hour, key): what lies before the next one is finished.
+One floor serves all event types, because a unit's objects are read hour by hour: what lies before the next one is finished.
 """
 
 from collections.abc import Mapping

@@ -23,6 +23,7 @@ from currents_segment.flows.bucket import CLASSES, BucketLog
 from currents_segment.flows.config import Source
 
 KIND = "users.messages.email.Open"
+TOGETHER = 4_000  # events that the gate lets in at once
 PAUSE = 0.001  # s: when nothing is ready, as the flow has other things to do
 
 
@@ -62,8 +63,8 @@ def through(folder: Path) -> tuple[int, float, float, int]:
     with opened(folder) as log:
         left = set(range(CLASSES))
         while left:
-            got = [read for unit in tuple(left) if (read := log.read(unit)) is not None]
-            events, chunks = events + sum(read.records.count for read in got), chunks + len(got)
+            got = [read for unit in tuple(left) if (read := log.read(unit, TOGETHER)) is not None]
+            events, chunks = events + sum(records.count for read in got for records in read.records), chunks + len(got)
             if not got:
                 left = {unit for unit in left if not log.exhausted(unit)}
                 time.sleep(PAUSE)
@@ -74,7 +75,7 @@ def listing(folder: Path) -> float:
     """Seconds until the first object can be taken."""
     began = time.monotonic()
     with opened(folder) as log:
-        while not any(log.read(unit) for unit in range(CLASSES)):
+        while not any(log.read(unit, TOGETHER) for unit in range(CLASSES)):
             time.sleep(PAUSE)
         return time.monotonic() - began
 

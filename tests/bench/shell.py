@@ -93,9 +93,9 @@ class Made:
             ids[self._again] = self.messages.ids[self._before] * np.uint64(2 * (number - SLOTS) + 1)
         return replace(self.messages, ids=ids)
 
-    def decode(self, records: Records | Framed) -> Messages:
+    def together(self, several: Sequence[Records | Framed]) -> Messages:
         """As a decoder: the number of the chunk is its block's."""
-        return self.chunk(records.origin.block)
+        return self.chunk(several[0].origin.block)
 
 
 class Ready:

@@ -145,7 +145,9 @@ def test_a_bad_marker_costs_its_block_alone(make, schema, events, number):
 def test_a_block_may_hold_the_bytes_of_its_marker(make, schema, events, codec, wide):
     """Its size says where it ends: 16 zeros are a marker as any other, and what fastavro reads of such a file comes out."""
     marker, out = bytes(SYNC), io.BytesIO()
-    zeros = [{**event, "campaign_name": "\0" * size + "x" * wide} for event, size in zip(events, itertools.cycle((0, 15, 16, 40)), strict=False)]
+    zeros = [
+        {**event, "campaign_name": "\0" * size + "x" * wide} for event, size in zip(events, itertools.cycle((0, 15, 16, 40)), strict=False)
+    ]
     fastavro.writer(out, schema, zeros, codec=codec, sync_interval=4_000, sync_marker=marker)
     pieces = make.read(out.getvalue())
     assert not damages(pieces)

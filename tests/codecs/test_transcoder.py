@@ -1,5 +1,6 @@
 """The fast path makes what the reference path makes; `tests.fuzz` holds that for millions of events, and the laws of `test_decoder` for both."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.fuzz.laws import values
 
 from currents_segment.codecs import transcoder
 from currents_segment.codecs.catalogue import load
-from currents_segment.codecs.chunk import Framed, Origin, joined
+from currents_segment.codecs.chunk import Damage, Framed, Origin, Span, joined
 from currents_segment.codecs.decoder import Decoder
 from currents_segment.codecs.outcome import Outcome, Slow
 from currents_segment.codecs.transcoder import Transcoder
@@ -165,6 +166,34 @@ def test_the_order_of_the_log_is_kept():
     assert [number for number in range(30) if number % 4 < 2 and number != 8] == sent
     assert {Slow.SCHEMA: 8, Slow.ID: 1} == made.slow
     assert [100 + number for number in range(30) if number % 4 == 3 or number == 8] == [letter.origin.block for letter in made.letters]
+
+
+def test_what_goes_together_is_made_as_if_alone():
+    """Records of several objects and writers, some damaged, some spoiled, some as messages: each event as by itself, in order, and what ends names its own object."""
+    wanted, other = FAST.schema(CLICK), FAST.schema(TYPES["users.messages.sms.Send"])
+    several = []
+    for number in range(12):
+        schema = wanted if number % 3 else other
+        records = FAST.records(schema, [FAST.event(schema, 10 * number + each, **({"id": ""} if each == 4 else {})) for each in range(6)])
+        origin = Origin("bucket", f"{number}.avro", number, 5)
+        if number % 4 == 1:
+            records = replace(records, data=records.data[:-3])
+        if number == 5:
+            damage = Damage(Outcome.BAD_FRAME, "spoiled", 3, b"raw", 3, origin)
+            records = replace(records, data=b"", count=0, damage=damage)
+        if number == 7:
+            half = len(FAST.datum(schema, FAST.event(schema, 70)))
+            records = replace(records, spans=(Span(7, 5, 1, half), Span(8, 0, 5, len(records.data) - half)))
+        if number == 8:
+            ends = np.array([len(records.data) // 6 * (each + 1) for each in range(6)])
+            records = replace(records, ends=ends, blocks=np.arange(6))
+        several.append(replace(records, origin=origin, arrival=float(number)))
+    made = FAST.decoder().together(several)
+    alone = FAST.decoder()
+    assert values(joined([alone.decode(each) for each in several])) == values(made)
+    assert joined([alone.decode(each) for each in several]).slow == made.slow
+    assert {f"{number}.avro" for number in range(12)} == {letter.origin.object for letter in made.letters}
+    assert all(f"{letter.arrival:.0f}.avro" == letter.origin.object for letter in made.letters)
 
 
 def test_slow_events_of_joined_chunks_are_added():

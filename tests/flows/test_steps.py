@@ -32,8 +32,9 @@ def test_each_rewind_forgets_all_others(ids, one, other):
 class Echo:
     """A decoder whose messages are as many as the records."""
 
-    def decode(self, records):
-        return Messages(b"", np.zeros(records.count, np.int64), np.arange(1, records.count + 1, dtype=np.uint64), records.count, {}, ())
+    def together(self, several):
+        count = sum(records.count for records in several)
+        return Messages(b"", np.zeros(count, np.int64), np.arange(1, count + 1, dtype=np.uint64), count, {}, ())
 
 
 def raw(slot, count, connector="a"):

@@ -75,15 +75,20 @@ class Source:
 
 @dataclass
 class Reader:
-    """Drives a log as a flow does, and keeps what it was given, by unit."""
+    """Drives a log as a flow does, and keeps what it was given, by unit.
+
+    Attributes:
+        most: events that it asks for at a time; 1: each piece for itself.
+    """
 
     log: BucketLog
+    most: int = 1
     reads: list[tuple[int, object]] = field(default_factory=list)
 
     def poll(self) -> None:
         """Take all that is ready."""
         for unit in self.log._lanes:
-            while (read := self.log.read(unit)) is not None:
+            while (read := self.log.read(unit, self.most)) is not None:
                 self.reads.append((unit, read))
 
     def until(self, condition: Callable[[], object]) -> "Reader":
@@ -96,18 +101,19 @@ class Reader:
         return self.until(lambda: all(self.log.exhausted(unit) for unit in self.log._lanes))
 
     @property
+    def records(self) -> list[Records]:
+        """All that was taken, in order."""
+        return [records for _, read in self.reads for records in read.records]
+
+    @property
     def ids(self) -> list[str]:
         """The ids of all events taken."""
-        return [one for _, read in self.reads for one in ids(read.records)]
+        return [one for records in self.records for one in ids(records)]
 
     @property
     def damage(self) -> list[str]:
         """Each stretch of damage taken: object, block, detail."""
-        return [
-            f"{read.records.origin.object}#{read.records.origin.block} {read.records.damage.detail}"
-            for _, read in self.reads
-            if read.records.damage
-        ]
+        return [f"{records.origin.object}#{records.origin.block} {records.damage.detail}" for records in self.records if records.damage]
 
 
 @pytest.fixture
@@ -115,7 +121,9 @@ def open_log() -> Iterator[Callable[..., Reader]]:
     """Open logs that are closed when the test ends."""
     logs = []
 
-    def open_log(source, *, units=None, selected=frozenset({OPEN, CLICK}), everything=False, once=True, start="earliest", **more) -> Reader:
+    def open_log(
+        source, *, units=None, selected=frozenset({OPEN, CLICK}), everything=False, once=True, start="earliest", most=1, **more
+    ) -> Reader:
         log = BucketLog(
             source,
             connector="shop-to-segment",
@@ -127,7 +135,7 @@ def open_log() -> Iterator[Callable[..., Reader]]:
             **{"clock": time.time, "pause": lambda _: 0.01, **more},
         )
         logs.append(log)
-        return Reader(log)
+        return Reader(log, most)
 
     yield open_log
     for log in logs:

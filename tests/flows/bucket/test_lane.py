@@ -1,10 +1,11 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from currents_segment.codecs.chunk import Origin, Records
-from currents_segment.flows.bucket.lane import AHEAD, AHEAD_BYTES, Lane, Unread, unread
+from currents_segment.codecs.chunk import Damage, Origin, Records
+from currents_segment.codecs.outcome import Outcome
+from currents_segment.flows.bucket.lane import AHEAD, AHEAD_BYTES, LIMIT_TIME, Lane, Unread, unread
 from currents_segment.flows.bucket.layout import Object, describe
 from currents_segment.flows.bucket.position import Position, begin, first_open
 
@@ -28,6 +29,7 @@ class World:
     kept: list[tuple[str, int]] = field(default_factory=list)
     taken: list[tuple[str, int]] = field(default_factory=list)
     listing: tuple[list[Object], int] | None = None
+    most: int = 1
 
     def look(self, cut: int | None = None) -> None:
         """A listing begins and sees what is there and not finished by now; cut after so many objects."""
@@ -65,8 +67,8 @@ class World:
 
     def take(self) -> None:
         """What the caller does."""
-        if (got := self.lane.take()) is not None:
-            self.taken.append((got.records.origin.object, got.records.origin.record))
+        if (got := self.lane.take(self.most)) is not None:
+            self.taken += [(records.origin.object, records.origin.record) for records in got.records]
 
     def commit(self) -> None:
         """A snapshot: what was taken since the last one counts."""
@@ -130,11 +132,11 @@ def drive(world: World, steps) -> None:
 
 
 @settings(max_examples=300)
-@given(buckets(), st.floats(99 * HOUR, 130 * HOUR), STEPS)
-def test_every_object_is_read_whole_exactly_once(objects, now, steps):
+@given(buckets(), st.floats(99 * HOUR, 130 * HOUR), STEPS, st.integers(1, 5))
+def test_every_object_is_read_whole_exactly_once(objects, now, steps, most):
     """Whatever the order of listings, readings, commits and restarts, each record of each object ends once in what was committed."""
     first = begin("earliest", late=LATE, now=now)
-    world = World(objects, now, Lane(first, first), first)
+    world = World(objects, now, Lane(first, first), first, most=most)
     drive(world, steps)
     assert sorted((key, n) for key, (_, count) in objects.items() for n in range(count)) == sorted(world.kept)
 
@@ -167,19 +169,56 @@ def test_memory_holds_open_hours_only(objects):
     assert not world.lane.position.done
 
 
-def test_what_is_ready_is_bounded_by_pieces_and_bytes():
-    """A unit whose caller doesn't take reads ahead two pieces, or two mebibytes, and then waits."""
+def test_what_is_ready_is_bounded_by_events_and_bytes():
+    """A unit whose caller doesn't take reads ahead four thousand events, or a mebibyte and one piece, and then waits; damage counts by its bytes, too."""
     one = describe("event_type=t/f.avro", 10, 0.0)
-    small, large = Lane(Position(), Position()), Lane(Position(), Position())
+    small, large, bad = (Lane(Position(), Position()) for _ in range(3))
     for n in range(AHEAD):
         assert small.room
         small.push(records(one.key, n), one, (0, n + 1))
     assert not small.room
     large.push(records(one.key, 0, AHEAD_BYTES), one, (0, 1))
     assert not large.room
-    large.take()
+    large.take(1)
     assert large.room
-    assert large.held == 0
+    assert (large.held, large.events) == (0, 0)
+    origin = Origin("log", one.key)
+    damage = Damage(Outcome.BAD_FRAME, "", 1, bytes(AHEAD_BYTES), AHEAD_BYTES, origin)
+    bad.push(Records("{}", "", b"", 0, 0.0, origin, damage), one, (0, 1))
+    assert (bad.room, bad.events) == (False, 1)
+
+
+def test_what_is_taken_together_is_no_more_than_asked_for():
+    """As many pieces as fit, one at the least; the position is behind the last of them."""
+    one = describe("event_type=t/f.avro", 10, 0.0)
+    lane = Lane(Position(), Position())
+    for n in range(7):
+        lane.push(records(one.key, n), one, (0, n + 1))
+    taken = []
+    for most in (3, 0, 2, 9):
+        read = lane.take(most)
+        assert (one.key, 0, (taken := taken + [each.origin.record for each in read.records])[-1] + 1) == read.position.reading
+        assert lane.taken == read.position
+        assert len(taken) == {3: 3, 0: 4, 2: 6, 9: 7}[most]
+    assert list(range(7)) == taken
+    assert lane.take(1) is None
+
+
+@given(st.lists(st.floats(0, 200), min_size=1, max_size=20))
+def test_what_is_taken_together_came_within_a_minute(arrivals):
+    """A chunk has the clock of its newest event, and none may expire more than a minute late."""
+    one = describe("event_type=t/f.avro", 10, 0.0)
+    lane = Lane(Position(), Position())
+    for n, arrival in enumerate(arrivals):
+        lane.push(replace(records(one.key, n), arrival=arrival), one, (0, n + 1))
+    taken = []
+    while (read := lane.take(100)) is not None:
+        came = [each.arrival for each in read.records]
+        assert max(came) - min(came) <= LIMIT_TIME
+        if taken:
+            assert max(*taken[-1], came[0]) - min(*taken[-1], came[0]) > LIMIT_TIME, "it would have gone with those before"
+        taken.append(came)
+    assert arrivals == [arrival for came in taken for arrival in came]
 
 
 def test_what_is_persisted_follows_what_was_taken():
@@ -193,7 +232,7 @@ def test_what_is_persisted_follows_what_was_taken():
     lane.push(records(one.key, 0), one, None)
     assert Position() == lane.settled
     assert before.floor == one.hour
-    lane.take()
+    lane.take(1)
     assert lane.settled.floor == 110
 
 

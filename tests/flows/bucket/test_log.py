@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from threading import Event
 
 import pytest
+from tests.flows.bucket.conftest import until
 
 from currents_segment.codecs.catalogue import load
 from currents_segment.flows.bucket import CLASSES, Position, listing, log, unit_of
+from currents_segment.flows.bucket.lane import AHEAD
 from currents_segment.flows.bucket.layout import stamp
 from currents_segment.flows.errors import FailedError
 
@@ -30,23 +32,44 @@ def test_a_bounded_run_reads_what_is_there(folder, open_log):
             expected += made
     reader = open_log(folder.source).all()
     assert sorted(expected) == sorted(reader.ids)
-    assert {OPEN, CLICK} == {read.records.hint for _, read in reader.reads}
+    assert {OPEN, CLICK} == {records.hint for records in reader.records}
     assert reader.log.error is None
     assert (0, 0, None) == ((lag := reader.log.lag()).objects, lag.bytes, lag.oldest)
-    assert all(unit == unit_of(read.records.origin.object) for unit, read in reader.reads)
+    assert all(unit == unit_of(records.origin.object) for unit, read in reader.reads for records in read.records)
 
 
 def test_a_record_says_where_it_stands(folder, open_log):
     """Records name the log, their object, block and record, and arrived when their object did."""
     key = folder.events(names("", 3000), "f", sync_interval=4000)
-    reads = [read for _, read in open_log(folder.source).all().reads]
-    assert {(str(folder.path), key)} == {(read.records.origin.log, read.records.origin.object) for read in reads}
-    places = [(read.records.origin.block, read.records.origin.record) for read in reads]
+    reader = open_log(folder.source).all()
+    reads = [read for _, read in reader.reads]
+    assert {(str(folder.path), key)} == {(records.origin.log, records.origin.object) for records in reader.records}
+    places = [(records.origin.block, records.origin.record) for records in reader.records]
     assert sorted(places) == places
     assert (0, 0) == places[0]
     assert (key, *places[1]) == reads[0].position.reading
     assert reads[-1].position.reading is None
-    assert all((folder.path / key).stat().st_mtime == pytest.approx(read.records.arrival, abs=1e-3) for read in reads)
+    assert all((folder.path / key).stat().st_mtime == pytest.approx(records.arrival, abs=1e-3) for records in reader.records)
+
+
+def test_small_files_flow_together(folder, open_log):
+    """Files that came at the same time are taken at once, up to so many events: one of a thousand costs little more than one of ten would."""
+    for n in range(160):
+        folder.events(names(f"{n}.", 10), f"f{n:03}")
+    reader = open_log(folder.source, most=1000)
+    until(lambda: not any(lane.busy or lane.pending for lane in reader.log._lanes.values()) and not reader.log._partial)
+    reader.all()
+    assert sorted(one for n in range(160) for one in names(f"{n}.", 10)) == sorted(reader.ids)
+    assert len({unit for unit, _ in reader.reads}) == len(reader.reads)
+
+
+def test_damage_among_small_files_is_its_own(folder, open_log):
+    """It stands between what was read before and behind it, and names its own object."""
+    wanted = [folder.events([str(n)], f"f{n}") for n in range(40)]
+    key = folder.put(wanted[20], b"no Avro at all")
+    reader = open_log(folder.source, most=1000).all()
+    assert sorted(set(wanted) - {key}) == sorted(records.origin.object for records in reader.records if not records.damage)
+    assert [f"{key}#0 not an Avro object container file"] == reader.damage
 
 
 def test_only_selected_types_are_listed(bucket, open_log):
@@ -106,12 +129,17 @@ def test_an_hour_that_is_closed_is_over(folder, open_log):
     assert ["a", "in time"] == reader.ids
 
 
-def test_a_restart_at_any_position_loses_and_doubles_nothing(folder, open_log):
-    """From any position that was committed on, exactly the rest is read: within blocks, between blocks, between objects."""
+@pytest.mark.parametrize("most", [1, 3000])
+def test_a_restart_at_any_position_loses_and_doubles_nothing(folder, open_log, most):
+    """From any position that was committed on, exactly the rest is read: within blocks, between blocks, between objects, and what was put together."""
     for n in range(4):
         folder.events(names(f"{n}.", 2500), f"f{n}", hour=f"2026-03-04-0{n % 2}", sync_interval=9000)
-    reads = open_log(folder.source).all().reads
-    whole = sorted(one for n in range(4) for one in names(f"{n}.", 2500))
+    for n in range(40):
+        folder.events(names(f"small{n}.", 100), f"s{n}", hour="2026-03-04-02", new=n % 2 == 0)
+    reads = open_log(folder.source, most=most).all().reads
+    whole = sorted(
+        [*(one for n in range(4) for one in names(f"{n}.", 2500)), *(one for n in range(40) for one in names(f"small{n}.", 100))]
+    )
     for stop in range(0, len(reads), 5):
         units = dict.fromkeys(range(CLASSES))
         units |= {unit: Position.unpack(read.position.pack()) for unit, read in reads[:stop]}
@@ -261,11 +289,11 @@ def test_a_bucket_that_is_gone_at_a_restart_makes_no_object_vanish(bucket, open_
     rest.until(lambda: rest.log.error)
     assert rest.log.error.startswith("no such bucket: ")
     bucket.spoil = lambda _method, _what: None
-    taken = len(first.reads[0][1].records.data)
+    taken = len(first.records[0].data)
     rest.until(lambda: rest.ids and rest.log.position(unit_of(key)).reading is None)
     assert taken > 0
     assert made[-len(rest.ids) :] == rest.ids
-    assert first.reads[0][1].records.count + len(rest.ids) == 5000
+    assert first.records[0].count + len(rest.ids) == 5000
     assert rest.damage == []
 
 
@@ -314,11 +342,12 @@ def test_reading_ahead_is_bounded(folder, open_log):
     """A caller that doesn't take anything stops its unit; nothing piles up."""
     key = folder.events([f"{n:>1000}" for n in range(20_000)], "f")
     reader = open_log(folder.source)
-    reader.log.read(unit_of(key))
+    reader.log.read(unit_of(key), 1)
     lane = reader.log._lanes[unit_of(key)]
     while lane.room or lane.busy:
         Event().wait(0.001)
-    assert 0 < len(lane.ready) <= 2
+    assert sum(piece.events for piece in lane.ready) == lane.events
+    assert 0 < lane.events <= AHEAD + 1000
     assert lane.held <= 2 << 20
 
 

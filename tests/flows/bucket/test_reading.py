@@ -69,7 +69,7 @@ def test_an_object_is_read_as_it_is_when_it_is_opened(folder, size):
 def test_an_object_that_is_replaced_while_it_is_read(folder, open_log, monkeypatch):
     """It is read again from its beginning: of the new one nothing is missing, and of no event a part."""
     monkeypatch.setattr(reading, "RANGE", 4_000)
-    old, new = ([f"{which}-{number:06d}" for number in range(5_000)] for which in ("old", "new"))
+    old, new = ([f"{which}-{number:06d}" for number in range(9_000)] for which in ("old", "new"))
     key = folder.events(old, "f", sync_interval=1_000)
     reader = open_log(folder.source)
     until(lambda: not reader.log._lanes[unit_of(key)].room)  # it has read ahead as far as it may

@@ -12,6 +12,7 @@ from tests.system.rig import wait
 from currents_segment.flows.bucket import CLASSES, BucketLog
 from currents_segment.flows.config import Source
 
+MOST = 1_000  # events that are asked for at a time
 TYPE = "users.messages.email.Open"
 KEY = f"event_type={TYPE}/date=2026-03-04-05/42/prod-01/{{}}.avro"
 
@@ -57,14 +58,12 @@ class Reading:
     def turn(self) -> None:
         """Take all that is ready."""
         for unit in range(CLASSES):
-            while (read := self.log.read(unit)) is not None:
-                got = read.records
-                if got.damage is not None:
-                    self.damage.append(f"{got.origin.object} {got.damage.detail}")
-                data = io.BytesIO(got.data)
-                self.ids += [
-                    data.read(data.read(1)[0] >> 1).decode() for _ in range(got.count if got.damage is None else 0)
-                ]  # one short text each
+            while (read := self.log.read(unit, MOST)) is not None:
+                for got in read.records:
+                    if got.damage is not None:
+                        self.damage.append(f"{got.origin.object} {got.damage.detail}")
+                    data = io.BytesIO(got.data)
+                    self.ids += [data.read(data.read(1)[0] >> 1).decode() for _ in range(got.count)]  # one short text each
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
         """Read until something is so."""
