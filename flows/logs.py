@@ -60,7 +60,7 @@ class Bucket:
         """The classes of the slot."""
         return self._units[slot]
 
-    def read(self, unit: Unit, most: int = 1_000) -> tuple[Records | Framed, ...] | None:
+    def read(self, unit: Unit, most: int = 1) -> tuple[Records | Framed, ...] | None:
         """The class's next records, or None when none are ready."""
         read = self._log.read(unit.partition, most)
         return None if read is None else read.records
