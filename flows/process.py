@@ -17,7 +17,7 @@ from bytewax.run import cli_main
 
 from currents_segment.codecs import catalogue
 from currents_segment.codecs.transcoder import Transcoder
-from currents_segment.flows import committed, recovery, segment, steps
+from currents_segment.flows import committed, recovery, segment, steps, threads
 from currents_segment.flows.board import Board
 from currents_segment.flows.clock import clock
 from currents_segment.flows.config import Config
@@ -26,6 +26,7 @@ from currents_segment.flows.gate import Gate
 from currents_segment.flows.known import Window
 from currents_segment.flows.known_files import Files
 from currents_segment.flows.logs import OpenLogs
+from currents_segment.flows.pace import Pace
 from currents_segment.flows.slots import Key, Place
 from currents_segment.flows.source import Logs, SlotSource
 from currents_segment.flows.status import Status
@@ -128,6 +129,7 @@ class Process:
 
     def _flow(self) -> None:
         """Bytewax' part. Whatever ends it early is one sentence here; steps log their own bugs, and the next run resumes from the last commit."""
+        threads.wake_together()
         try:
             cli_main(
                 segment.build(self._parts()),
@@ -185,8 +187,9 @@ class Process:
     def _parts(self) -> segment.Parts:
         logs = Logs(self.place, self._open_logs)
         known = catalogue.load()
+        pace = Pace(self.config.epoch) if self._addresses else None
         return segment.Parts(
-            source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once),
+            source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once, pace=pace),
             decoders={name: Transcoder(self.config.profile(name), known) for name in self.config.connectors},
             place=self.place,
             window=self._window,
@@ -207,6 +210,7 @@ class Process:
 
     def _open_logs(self, kept: Mapping[int, Mapping[Key, Any]]) -> OpenLogs:
         self.board.logs = OpenLogs(self.config, kept, once=self.once, clock=self._clock)
+        threads.keep_state()
         gc.freeze()  # what a start made stays: it need not be looked at again and again
         gc.set_threshold(*GARBAGE)
         gc.enable()

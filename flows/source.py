@@ -12,12 +12,11 @@ from currents_segment.flows.errors import FailedError, unknown_version
 from currents_segment.flows.gate import Gate
 from currents_segment.flows.items import Raw, Read, Tick, emitted
 from currents_segment.flows.loud import loud
+from currents_segment.flows.pace import Pace
 from currents_segment.flows.slots import NAMES, Key, Place, Unit
 from currents_segment.flows.stop import Stop
 
-IDLE: Final = timedelta(
-    milliseconds=50
-)  # until a slot that found nothing looks again: with hundreds of units, looking is what an idle process costs
+IDLE: Final = 0.05  # s: until a slot that found nothing looks again: with hundreds of units, looking is what an idle process costs
 
 State = dict[str, Any]
 """`version`; `positions` {key: packed position}; `rewinds` {connector: (how often it was set back, when last)}.
@@ -80,9 +79,10 @@ class Logs:
 class SlotPartition(StatefulSourcePartition[Read, State]):
     """One source slot."""
 
-    def __init__(self, slot: int, state: State | None, *, logs: Logs, gate: Gate, stop: Stop, once: bool) -> None:
+    def __init__(self, slot: int, state: State | None, *, logs: Logs, gate: Gate, stop: Stop, once: bool, pace: Pace | None = None) -> None:
         state = migrated(state) if state is not None else {"positions": {}, "rewinds": {}}
         self._slot, self._logs, self._gate, self._stop, self._once = slot, logs, gate, stop, once
+        self._pace = pace
         self._positions: dict[Key, Any] = dict(state["positions"])
         self._rewinds: dict[str, tuple[int, float]] = state["rewinds"]
         logs.register(slot, self._positions)
@@ -95,6 +95,8 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
     @loud
     def next_batch(self) -> list[Read]:
         """A tick where an epoch begins, then a chunk of a unit whose gate is open; never waits."""
+        if self._pace is not None:
+            self._pace.asked(self._slot, time.monotonic())
         if self._ending:
             raise StopIteration
         if self._stop.requested:
@@ -158,13 +160,18 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         return Tick(self._slot, self._tick)
 
     def next_awake(self) -> datetime | None:
-        """At once while there is something to read."""
-        return datetime.now(UTC) + IDLE if self._idle else None
+        """At once while there is something to read, unless the epoch ends and there are others to wait for."""
+        wait = IDLE if self._idle else 0.0
+        if self._pace is not None:
+            wait = self._pace.rest(time.monotonic(), wait)
+        return datetime.now(UTC) + timedelta(seconds=wait) if wait else None
 
     @loud
     def snapshot(self) -> State:
         """Where every unit stands; an epoch ends here, so the next item must be a tick."""
         self._epoch_begins = True
+        if self._pace is not None:
+            self._pace.ended()
         if self._logs.log is not None:
             self._positions.update(self._logs.log.positions(self._slot))
         return {"version": VERSION, "positions": dict(self._positions), "rewinds": self._rewinds}
@@ -173,8 +180,8 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
 class SlotSource(FixedPartitionedSource[Read, State]):
     """Lists the slots of this process only, so that a source slot and its sink slot meet."""
 
-    def __init__(self, place: Place, *, logs: Logs, gate: Gate, stop: Stop, once: bool) -> None:
-        self._place, self._logs, self._gate, self._stop, self._once = place, logs, gate, stop, once
+    def __init__(self, place: Place, *, logs: Logs, gate: Gate, stop: Stop, once: bool, pace: Pace | None = None) -> None:
+        self._place, self._logs, self._gate, self._stop, self._once, self._pace = place, logs, gate, stop, once, pace
 
     def list_parts(self) -> list[str]:
         """Of this process only."""
@@ -183,4 +190,6 @@ class SlotSource(FixedPartitionedSource[Read, State]):
     @loud
     def build_part(self, step_id: str, for_part: str, resume_state: State | None) -> SlotPartition:  # noqa: ARG002 - Bytewax' signature
         """Once for each slot, before its first item."""
-        return SlotPartition(int(for_part), resume_state, logs=self._logs, gate=self._gate, stop=self._stop, once=self._once)
+        return SlotPartition(
+            int(for_part), resume_state, logs=self._logs, gate=self._gate, stop=self._stop, once=self._once, pace=self._pace
+        )

@@ -1,0 +1,52 @@
+"""When the slots of a process are asked again, so that the processes of a cluster end their epochs together and none of them keeps a processor busy with waiting. Pure.
+
+Bytewax ends a worker's epoch an interval after that worker ended the one before, and lets it read on when all workers have ended it and have written what it leaves;
+until then it asks whether they have, without a pause, if it has a slot whose time has come. So a worker that is ahead of the others waits in every epoch at the cost of a
+whole processor. And by chance it comes to be ahead: an epoch ends with a turn, so the lead changes by up to a turn in each, until one hardly reads any more.
+"""
+
+from typing import Final
+
+SHARE: Final = 0.1  # of an epoch: what is given away, at most, so that it ends together
+AGAIN: Final = 0.7  # of the last wait for the others: the next may be shorter, and nobody should sleep over its end
+
+
+class Pace:
+    """The turns and epochs of one worker, in seconds of the monotonic clock. All that it decides is how long a slot is not asked: a wrong guess costs a moment.
+
+    Args:
+        epoch: the interval.
+    """
+
+    def __init__(self, epoch: float) -> None:
+        self._epoch, self._given = epoch, SHARE * epoch
+        self._slot = -1
+        self._turn: float | None = None  # when it began
+        self._length = self._waited = 0.0  # how long the last turn took; how long the others took to end the last epoch
+        self._began = self._together = 0.0  # the epoch: when this worker ended the one before; when all had
+        self._ended = True
+
+    def asked(self, slot: int, now: float) -> None:
+        """A slot is asked: in every turn those whose time has come, by number."""
+        if self._ended:
+            self._began, self._together = now if self._turn is None else self._turn, now
+            self._waited = min(now - self._began, self._given)
+        elif slot > self._slot:
+            self._slot = slot
+            return
+        else:
+            self._length = min(max(now - (self._turn or now), self._length / 2), self._given)
+        self._turn, self._slot, self._ended = now, slot, False
+
+    def ended(self) -> None:
+        """The turn in which slots were asked last has ended the epoch. Told by each slot."""
+        self._ended = True
+
+    def rest(self, now: float, wait: float) -> float:
+        """For how long a slot that was asked just now, and wants to be asked after so many seconds, is not."""
+        end = self._began + self._epoch
+        if now >= end:
+            return max(wait, AGAIN * self._waited)  # this turn ends the epoch
+        if now + max(wait, self._length) >= end:
+            return max(wait, self._together + self._epoch - now)  # the next would, before the others do
+        return wait

@@ -1,0 +1,117 @@
+"""Two workers by Bytewax' rules for epochs, with turns of chance length, simulated."""
+
+from random import Random
+
+import pytest
+
+from currents_segment.flows.pace import SHARE, Pace
+
+SLOTS = range(4)
+DRAIN = 0.005  # s: what an epoch leaves is written
+POLL = 0.001  # s: a worker that may not read, but has a slot that wants to, is scheduled again and again
+
+
+class Unpaced(Pace):
+    """As if there were none."""
+
+    def rest(self, now, wait):
+        return wait
+
+
+class Worker:
+    """Slots and epochs.
+
+    Attributes:
+        at: when it is scheduled next.
+        epoch: how many it has ended.
+        ended: when the turn that ended the last one was through.
+        read: turns in which slots were asked.
+        spun: how often it was scheduled and might not ask any.
+    """
+
+    def __init__(self, pace, longest, seed):
+        self.pace, self._longest, self._random = pace, longest, Random(seed)
+        self.at = self.ended = self._began = 0.0
+        self.epoch = self.read = self.spun = 0
+        self._due = dict.fromkeys(SLOTS, 0.0)
+
+    def step(self, together):
+        """It is scheduled; `together` is when all had ended the epoch before this one, None while they have not."""
+        now = self.at
+        if together is None or together > now:
+            self.spun += 1
+            self.at = max(min(self._due.values()), now + POLL)
+            return
+        asked = [slot for slot in SLOTS if self._due[slot] <= now]
+        for slot in asked:
+            self.pace.asked(slot, self.at)
+            self.at += 1e-4
+            self._due[slot] = self.at + self.pace.rest(self.at, 0.0)
+        self.read += bool(asked)
+        self.at += self._random.uniform(0.01, self._longest) if asked else 0.0
+        if now - self._began >= 1.0:
+            self._began, self.epoch, self.ended = now, self.epoch + 1, self.at
+            for _ in SLOTS:
+                self.pace.ended()
+        self.at = max(self.at, min(self._due.values()))
+
+
+def run(pace, epochs=300, longest=0.05):
+    """Two workers for some epochs; returns them, and by how much one was ahead at the end of each epoch."""
+    workers = [Worker(pace(1.0), longest, seed) for seed in (1, 2)]
+    ends = [[0.0 - DRAIN] * len(workers)]
+    while min(worker.epoch for worker in workers) < epochs:
+        worker = min(workers, key=lambda each: each.at)
+        all_ended = ends[worker.epoch] if len(ends[worker.epoch]) == len(workers) else None
+        before = worker.epoch
+        worker.step(None if all_ended is None else max(all_ended) + DRAIN)
+        if worker.epoch > before:
+            ends += [[]] * (worker.epoch + 1 - len(ends))
+            ends[worker.epoch] = [*ends[worker.epoch], worker.ended]
+    return workers, [max(times) - min(times) for times in ends if len(times) == len(workers)]
+
+
+def test_processes_end_their_epochs_together():
+    """On the average within a turn; without a pace one comes to be ahead by most of an epoch."""
+    _, paced = run(Pace)
+    _, unpaced = run(Unpaced)
+    assert 0.05 > sum(paced) / len(paced)
+    assert 0.5 < max(unpaced)
+
+
+def test_no_process_comes_to_read_less_than_the_other():
+    """And both together read more than they would without a pace."""
+    (first, second), _ = run(Pace)
+    assert 0.95 < first.read / second.read < 1.05
+    assert first.read + second.read > 1.1 * sum(worker.read for worker in run(Unpaced)[0])
+
+
+def test_waiting_for_the_others_is_not_asking_again_and_again():
+    """A worker is scheduled in vain for less than a tenth of what it would be."""
+    assert sum(worker.spun for worker in run(Pace)[0]) < 0.1 * sum(worker.spun for worker in run(Unpaced)[0])
+
+
+@pytest.mark.parametrize("longest", [0.011, 0.3, 2.0])
+def test_turns_of_any_length_are_read(longest):
+    """Nothing more is given away than a tenth of an epoch at either end."""
+    workers, _ = run(Pace, epochs=100, longest=longest)
+    unpaced, _ = run(Unpaced, epochs=100, longest=longest)
+    assert sum(worker.read for worker in workers) > (1 - 2 * SHARE) * sum(worker.read for worker in unpaced)
+
+
+def test_a_slot_is_asked_as_it_wants_while_the_epoch_goes_on():
+    """At once, or when it said."""
+    pace = Pace(1.0)
+    pace.asked(0, 10.0)
+    assert [0.0, 0.05] == [pace.rest(10.1, 0.0), pace.rest(10.1, 0.05)]
+
+
+def test_who_is_ahead_ends_its_epoch_when_the_others_do():
+    """Its own interval is over at 11.0, but all have ended the last epoch, and can end this one, 0.3 s later."""
+    pace = Pace(1.0)
+    pace.asked(0, 9.98)
+    pace.asked(0, 10.0)
+    pace.ended()
+    pace.asked(0, 10.3)
+    assert 0.0 == pace.rest(10.9, 0.0)
+    assert pytest.approx(0.34) == pace.rest(10.96, 0.05)
