@@ -1,6 +1,6 @@
 """`make bench`: what a million events cost, beside what others take for the same job; latency, an outage, known ids, and what to ask for.
 
-    .venv/bin/python -m tests.bench [--events 1000000] [--rounds 3] [--only race growth latency outage known] [--publish]
+    .venv/bin/python -m tests.bench [--events 1000000] [--rounds 3] [--only race pods growth latency outage known] [--publish]
 
 Makes its data once, starts a real Apache Kafka and an endpoint, runs everything in turn and prints its tables. They lie in build/bench too, with the charts (SVG) and
 all figures (results.json); parts that are run alone keep the others' figures. `--publish` puts tables and charts into docs/performance.md.
@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from deploy.broker.jars import classpath
-from tests.bench import contenders, latency, outage, profile, race, report, results
+from tests.bench import contenders, latency, outage, pods, profile, race, report, results
 from tests.bench import known as known_ids
 from tests.bench.contenders import Contender, ours
 from tests.bench.data import WAVES, currents
+from tests.bench.limits import UnlimitedError
 from tests.bench.load import tell
 from tests.bench.logs import Logs, opened
 from tests.bench.race import Lap
@@ -27,16 +28,13 @@ from tests.bench.rivals import redpanda
 
 HOME: Final = Path(__file__).parents[2] / "build" / "bench"
 IDS: Final = (0, 1_000_000, 10_000_000, 100_000_000)
-QUICK: Final = [ours("Kafka", 1, 1), ours("bucket", 1, 1), contenders.CLIENT, contenders.FLOW]
-GZIP: Final = Contender(
-    "floor: gzip of the same bodies, and nothing else", "floor", contenders.connect, sends=False
-)  # has no command of its own
-GROWTH: Final = (  # what, and the contender with it
-    *((f"{waves * 100 // WAVES} % of the events", ours("Kafka", 1, 1, waves)) for waves in (4, 10, WAVES)),
-    *(
-        (f"{partitions} partition{'s' * (partitions > 1)}, 50 % of the events", ours("Kafka", 1, 1, 10, partitions))
-        for partitions in (1, 8, 64)
-    ),
+QUICK: Final = [ours("Kafka", 1, 1), ours("bucket", 1, 1), contenders.CLIENT, contenders.FLOW, contenders.LOOP, contenders.CONSUME]
+FULL: Final = [*contenders.OURS, contenders.LOOP, contenders.CLIENT, contenders.FLOW, contenders.CONSUME]
+GROWTH: Final = (  # what, and the contender with it; all of the events are in the race
+    ("half of the events, 8 partitions", ours("Kafka", 1, 1, WAVES // 2)),
+    ("a fifth of the events, 8 partitions", ours("Kafka", 1, 1, WAVES // 5)),
+    ("half of the events, 1 partition", ours("Kafka", 1, 1, WAVES // 2, 1)),
+    ("half of the events, 64 partitions", ours("Kafka", 1, 1, WAVES // 2, 64)),
 )
 
 
@@ -62,25 +60,35 @@ class Bench:
 
     def race(self) -> dict[str, Any]:
         """All contenders in turn, round by round."""
-        everyone = QUICK if self.quick else [*contenders.OURS, contenders.CLIENT, contenders.FLOW, contenders.CONSUME]
+        everyone = QUICK if self.quick else list(FULL)
         absent = []
         if redpanda.binary() is None:
             absent.append({"name": contenders.CONNECT.name, "why": "not run: neither redpanda-connect nor rpk is on the path"})
         elif not self.quick:
-            everyone.insert(-1, contenders.CONNECT)
+            everyone.append(contenders.CONNECT)
         laps: dict[Contender, list[Lap]] = {}
         for number in range(self.rounds):
-            for one in everyone:
+            for one in (each for each in everyone if each.judged or not number):
                 laps.setdefault(one, []).append(
                     race.lap(self.logs, one, WAVES if self.quick else one.waves, self.spool, started=not self.quick)
                 )
-                self._told(number, one, laps[one][-1])
+                self._told(number, one.name, laps[one][-1])
                 if one is everyone[0]:
-                    laps.setdefault(GZIP, []).append(race.gzip_alone(self.spool, laps[one][-1].events))
-        return {
-            "race": [results.row(one, each) for one, each in sorted(laps.items(), key=lambda pair: pair[0].group == "floor")],
-            "absent": absent,
-        }
+                    laps.setdefault(contenders.GZIP, []).append(race.gzip_alone(self.spool, laps[one][-1].events))
+        rows = [results.row(one, each) for one, each in sorted(laps.items(), key=lambda pair: pair[0].group == "floor")]
+        return {"race": rows, "absent": absent}
+
+    def pods(self) -> dict[str, Any]:
+        """One pod and two, by turns."""
+        every = []
+        for shape in pods.SHAPES:
+            for processes in (1, 2) * shape.times:
+                try:
+                    every.append(pods.measure(self.logs, shape, processes, self.spool))
+                except UnlimitedError as error:
+                    return {"pods": {"why": str(error), "runs": []}}
+                tell(f"  {shape.source}, {shape.connectors} connectors, {processes} pods: {every[-1].rate:,.0f} events/s")
+        return {"pods": {"why": None, "runs": every}}
 
     def growth(self) -> dict[str, Any]:
         """One process and connector, with more of this and of that."""
@@ -117,27 +125,28 @@ class Bench:
         report.write({"flame.svg": profile.chart(found)}, self.spool.with_name("charts"))
         return {"profile": {"events": found.events, "stages": found.stages}}
 
-    def _told(self, number: int, one: Contender, lap: Lap) -> None:
+    def _told(self, number: int, name: str, lap: Lap) -> None:
         equal = {True: "equal", False: "NOT EQUAL", None: ""}[lap.equal]
-        tell(f"  round {number + 1}: {one.name}: {lap.after_start:.2f} CPU-s per million, {lap.rate:,.0f} events/s {equal}")
+        tell(f"  round {number + 1}: {name}: {lap.after_start:.2f} CPU-s per million, {lap.rate:,.0f} events/s {equal}")
 
 
 PARTS: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "race": Bench.race,
+    "pods": Bench.pods,
     "growth": Bench.growth,
     "latency": Bench.latency,
     "outage": Bench.outage,
     "known": Bench.known,
     "profile": Bench.profile,
 }
-USUAL: Final = ("race", "growth", "latency", "outage", "known")
+USUAL: Final = ("race", "pods", "growth", "latency", "outage", "known")
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command; 1 when what arrived of anybody is not what had to, 2 when something that it needs is missing."""
     words = argparse.ArgumentParser(prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--events", type=int, default=1_000_000, help="of the data")
-    words.add_argument("--rounds", type=int, default=3, help="of the race; the medians count")
+    words.add_argument("--rounds", type=int, default=3, help="of the race for those that a goal is about; the medians count")
     words.add_argument("--only", nargs="+", choices=list(PARTS), default=USUAL, help="parts")
     words.add_argument("--quick", action="store_true", help="one small race, to see that all of this works")
     words.add_argument("--publish", action="store_true", help="into docs/performance.md")
@@ -155,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
     with ExitStack() as closing:
         home = Path(closing.enter_context(TemporaryDirectory(dir=given.home, prefix="run-")))
         bench = Bench(closing.enter_context(opened(home, data)), given.home / "spool", given.rounds, given.quick)
-        found = results.begun(file, made=results.made(data), machine=results.machine())
+        found = results.begun(file, form=results.FORM, made=results.made(data), machine=results.machine())
         if not given.quick:
             bench.warm()
         for part in ["race"] if given.quick else given.only:
@@ -169,7 +178,7 @@ def main(arguments: Sequence[str]) -> int:
     if given.publish:
         report.publish(found, report.PAGE, given.home / "charts")
     tell(f"\n{said}\n\n{given.home}: tables.txt, results.json, charts/{', '.join(sorted(charts))}")
-    unequal = [row["name"] for row in found.get("race", ()) if row["equal"] is False]
+    unequal = report.unequal(found)
     for name in unequal:
         tell(f"{name}: what arrived is not what had to")
     return 1 if unequal else 0

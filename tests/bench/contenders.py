@@ -14,6 +14,7 @@ from tests.bench.rivals import redpanda
 from tests.bench.rivals.job import Place, Task
 from tests.oracle import truth
 
+Source = Literal["Kafka", "bucket"]
 Command = list[object]
 Prepare = Callable[[Logs, Path, str, int], Command]
 """Of the logs, a folder of its own, the endpoint's URL and how many waves to read: its command; no waves: with nothing to do."""
@@ -35,6 +36,7 @@ class Contender:
         processes: of ours.
         source: `Kafka` or `bucket`.
         sends: it has an output that can be checked.
+        judged: a goal is about it, so that it runs in every round; the others run in the first.
     """
 
     name: str
@@ -43,13 +45,12 @@ class Contender:
     waves: int = WAVES
     connectors: int = 1
     processes: int = 1
-    source: Literal["Kafka", "bucket"] = "Kafka"
+    source: Source = "Kafka"
     sends: bool = True
+    judged: bool = False
 
 
-def ours(
-    source: Literal["Kafka", "bucket"], processes: int, connectors: int, waves: int = WAVES, partitions: int = PARTITIONS
-) -> Contender:
+def ours(source: Source, processes: int, connectors: int, waves: int = WAVES, partitions: int = PARTITIONS) -> Contender:
     """Our command, everything on."""
 
     def prepare(logs: Logs, home: Path, url: str, waves: int) -> Command:
@@ -57,7 +58,8 @@ def ours(
         return job.command(job.configure(home, reads, url, connectors, processes), processes)
 
     forms = [f"{processes} processes" if processes > 1 else "1 process", f"{connectors} connectors" if connectors > 1 else "1 connector"]
-    return Contender(f"currents-segment, {source}, {', '.join(forms)}", "ours", prepare, waves, connectors, processes, source)
+    name, judged = f"currents-segment, {source}, {', '.join(forms)}", processes == connectors == 1
+    return Contender(name, "ours", prepare, waves, connectors, processes, source, judged=judged)
 
 
 def table() -> dict[str, tuple[str, list[Place]]]:
@@ -98,13 +100,13 @@ def connect(logs: Logs, home: Path, url: str, waves: int) -> Command:
     return [*redpanda.binary(), "run", home / "connect.yaml"]
 
 
+SOURCES: Final[tuple[Source, ...]] = ("Kafka", "bucket")
 OURS: Final = [
-    ours(source, processes, connectors, waves)
-    for source in ("Kafka", "bucket")
-    for processes in (1, 2)
-    for connectors, waves in TAKEN.items()
+    ours(source, processes, connectors, waves) for source in SOURCES for processes in (1, 2) for connectors, waves in TAKEN.items()
 ]
 CLIENT: Final = Contender("a careful script with Segment's client", "others", script("client"), SAMPLE)
 FLOW: Final = Contender("a plain Bytewax flow, an item an event", "others", script("flow"), SAMPLE)
 CONNECT: Final = Contender("Redpanda Connect", "others", connect, SAMPLE)
-CONSUME: Final = Contender("floor: consume, and nothing else", "floor", script("consume"), sends=False)
+GZIP: Final = Contender("floor: gzip of the same bodies, and nothing else", "floor", None, sends=False)
+CONSUME: Final = Contender("floor: consume with Python's client, and nothing else", "floor", script("consume"), sends=False)
+LOOP: Final = Contender("floor: all of it in a bare loop, without recovery", "floor", script("loop"), judged=True)

@@ -11,7 +11,7 @@ from tests.system.rig import CLI, free_port
 
 KEY: Final = {"BENCH_WRITE_KEY": "bench-w3r1te-k3y"}
 REQUESTS: Final = (
-    1000  # a second: Segment's limit of a whole workspace; with the default of 50 the limit would be measured, not the program
+    1000  # a second: Segment's limit of a whole workspace; with the default of 200 the limit would be measured, not the program
 )
 
 

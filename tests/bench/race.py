@@ -3,7 +3,7 @@
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,18 +64,16 @@ def lap(logs: Logs, contender: Contender, waves: int, spool: Path, *, started: b
     """One run, and one with nothing to do, unless the start is not asked for."""
     start = _run(logs, contender, 0, spool) if started else NOTHING
     whole = _run(logs, contender, waves, spool)
-    got, seconds, traffic, count = arrived(requests(spool))
-    due = logs.data.truth(waves)
-    equal = len(got) == contender.connectors and all(each == due for each in got.values()) if contender.sends else None
+    came = arrived(requests(spool))
     return Lap(
         whole.cpu,
         start.cpu,
         logs.data.first(waves) * contender.connectors,
-        seconds or whole.seconds - start.seconds,
+        came.seconds or whole.seconds - start.seconds,
         whole.memory,
-        equal,
-        traffic,
-        count,
+        came.equal(logs.data.truth(waves), contender.connectors) if contender.sends else None,
+        came.traffic,
+        len(came.taken),
     )
 
 
@@ -90,16 +88,41 @@ def _run(logs: Logs, contender: Contender, waves: int, spool: Path) -> Used:
         endpoint.close()
 
 
-def arrived(came: Iterable[Request]) -> tuple[dict[str, Sum], float, int, int]:
-    """By sender, what was taken; the time from the first request to the last; bytes; requests."""
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What was taken.
+
+    Attributes:
+        sums: of its messages, by sender.
+        taken: each request: when its last byte was here, s since the epoch, and how many messages it had.
+        traffic: bytes, as they came.
+    """
+
+    sums: Mapping[str, Sum]
+    taken: Sequence[tuple[float, int]]
+    traffic: int
+
+    @property
+    def seconds(self) -> float:
+        """From the first request to the last."""
+        return max(at for at, _ in self.taken) - min(at for at, _ in self.taken) if self.taken else 0.0
+
+    def equal(self, due: Sum, connectors: int) -> bool:
+        """It is what had to come, from each of so many senders."""
+        return len(self.sums) == connectors and all(each == due for each in self.sums.values())
+
+
+def arrived(came: Iterable[Request]) -> Arrived:
+    """What was taken of these requests."""
     sums: dict[str, Sum] = defaultdict(Sum)
-    times, traffic = [], 0
+    taken, traffic = [], 0
     for request in came:
         if request.status == 200:
-            times.append(request.came)
+            found = total(request.body)
+            taken.append((request.came, found.events))
             traffic += request.size
-            sums[request.sender] += total(request.body)
-    return dict(sums), (max(times) - min(times) if times else 0.0), traffic, len(times)
+            sums[request.sender] += found
+    return Arrived(dict(sums), taken, traffic)
 
 
 def message_ids(body: bytes) -> list[bytes]:

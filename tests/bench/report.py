@@ -8,7 +8,8 @@ from typing import Final
 
 from tests.bench import latency, outage
 from tests.bench.chart import Bar, Line, Panel, bars, plot
-from tests.bench.tables import TABLES, Found, reference
+from tests.bench.contenders import CONSUME, GZIP, LOOP
+from tests.bench.tables import BARE, KAFKA, TABLES, Found, reference, row
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "performance.md"
 CHARTS: Final = "performance"  # folder beside the page
@@ -23,6 +24,26 @@ def about(found: Found) -> str:
         f"{made['due'] / made['events']:.1%} have to reach Segment. Measured on {on['cores']} cores ({on['processor']}), {on['memory'] / 2**30:.0f} GiB, {on['system']}, "
         f"Python {on['python']}, Apache Kafka {on['kafka']} on the same machine."
     )
+
+
+def speed(found: Found) -> str:
+    """How fast the machine was, by what was run where the goals were set, too."""
+    bare, slower = row(found, LOOP), row(found, LOOP)["after_start"] / BARE
+    low, high = bare["spread"]
+    return (
+        f"The bare loop takes {bare['after_start']:.2f} CPU-s per million events here ({low:.2f} to {high:.2f} in {bare['rounds']} rounds), and {BARE:g} where the goals were set: this machine takes "
+        f"{slower:.2f} times as long, so that {KAFKA:g} there are {KAFKA * slower:.1f} here. Of the loop's cost, taking the messages from Kafka is {row(found, CONSUME)['after_start']:.2f}, "
+        f"and gzip of what ours sends {row(found, GZIP)['after_start']:.2f}."
+    )
+
+
+def unequal(found: Found) -> list[str]:
+    """Whose output is not what had to come."""
+    runs = found.get("pods", {}).get("runs", ())
+    return [
+        *(one["name"] for one in found.get("race", ()) if one["equal"] is False),
+        *(f"{one['processes']} pods, {one['source']}, {one['connectors']} connectors" for one in runs if not one["equal"]),
+    ]
 
 
 def text(rows: Sequence[Sequence[str]]) -> str:
@@ -45,7 +66,8 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 def terminal(found: Found) -> str:
     """All tables that can be made."""
-    return "\n\n".join([about(found), *(text(table(found)) for needs, table in TABLES.values() if all(need in found for need in needs))])
+    said = [about(found), *([speed(found)] if "race" in found else [])]
+    return "\n\n".join([*said, *(text(table(found)) for needs, table in TABLES.values() if all(need in found for need in needs))])
 
 
 def charts(found: Found) -> dict[str, str]:
@@ -83,6 +105,7 @@ def publish(found: Found, page: Path, drawn: Path) -> None:
     whole = page.read_text(encoding="utf-8")
     parts = {
         "about": about(found),
+        **({"speed": speed(found)} if "race" in found else {}),
         **{name: markdown(table(found)) for name, (needs, table) in TABLES.items() if all(need in found for need in needs)},
     }
     for name, part in parts.items():

@@ -1,19 +1,27 @@
 import pytest
 from tests.bench import tables
+from tests.bench.contenders import CONSUME, GZIP, LOOP
+from tests.bench.stages import PACK, READ, SHELL
 
 ROW = {
     "name": "it", "group": "ours", "source": "Kafka", "processes": 1, "connectors": 1, "after_start": 3.2, "spread": [3.0, 3.5], "start": 1.2, "whole": 4.4, "rate": 100_000.0,
-    "memory": 4e8, "events": 1_000_000, "equal": True, "rounds": 3, "requests": 2_000,
+    "memory": 4e8, "events": 1_000_000, "equal": True, "rounds": 3, "requests": 2_000, "traffic": 100_000_000,
 }  # fmt: skip
+POD = {"source": "Kafka", "connectors": 1, "processes": 1, "cores": 0.5, "rate": 90_000.0, "cpu": 4.0, "equal": True}
 FOUND = {
     "race": [
         ROW,
         ROW | {"source": "bucket", "after_start": 3.51},
-        ROW | {"processes": 2, "rate": 169_000.0},
         ROW | {"name": "another", "group": "others", "after_start": 32.0, "equal": False, "rounds": 1},
-        ROW | {"name": "floor", "group": "floor", "start": 0.0, "memory": 0, "equal": None, "rounds": 1},
+        ROW | {"name": LOOP.name, "group": "floor", "after_start": 2.5},
+        ROW
+        | {"name": GZIP.name, "group": "floor", "after_start": 0.7, "start": 0.0, "memory": 0, "equal": None, "traffic": 0, "rounds": 1},
+        ROW | {"name": CONSUME.name, "group": "floor", "after_start": 1.1, "equal": None, "traffic": 0},
     ],
     "absent": [{"name": "nobody", "why": "not there"}],
+    "pods": {"why": None, "runs": [POD, POD | {"rate": 104_000.0}, POD | {"processes": 2, "rate": 169_000.0}, POD | {"rate": 100_000.0}]},
+    "growth": [ROW | {"what": "half"}],
+    "profile": {"events": 1_000_000, "stages": {READ: 1.0, PACK: 0.8, SHELL: 0.2}},
     "latency": [{"rate": 5_000, "percentiles": {"99": 2.0}, "cpu": 0.1, "idle": 0.02}],
     "outage": {"rate": 99_999.0, "memory": [[0.0, 1]], "store": [[0.0, 1]]},
     "known": {
@@ -25,20 +33,50 @@ FOUND = {
 
 def test_a_goal_is_reached_or_it_is_said():
     """The limit itself is within it."""
-    assert ["reached", "yes", "NO", "yes", "NO", "yes", "NO", "yes", "NO"] == [row[-1] for row in tables.goals(FOUND)]
+    assert ["reached", "yes", "yes", "NO", "NO", "yes", "NO", "yes", "NO", "yes", "NO"] == [row[-1] for row in tables.goals(FOUND)]
+
+
+def test_what_could_not_be_measured_is_neither_reached_nor_missed():
+    """Its reason stands in its table."""
+    found = FOUND | {"pods": {"why": "no rights", "runs": []}}
+    assert ["at least 1.7", "not measured", ""] == next(row[1:] for row in tables.goals(found) if "pods" in row[0])
+    head, row = tables.pods(found)
+    assert (len(head), "not measured: no rights") == (len(row), row[0])
+
+
+def test_two_pods_are_held_against_the_median_of_one():
+    """One bad moment of the machine decides nothing; an output that was wrong once does."""
+    assert ["Kafka", "1", "100,000", "169,000", "1.69", "4.00", "4.00", "yes"] == tables.pods(FOUND)[1]
+    wrong = [*FOUND["pods"]["runs"], POD | {"equal": False}]
+    assert "NO" == tables.pods(FOUND | {"pods": {"why": None, "runs": wrong}})[1][-1]
+
+
+def test_the_same_times_the_bare_loop_is_beside_a_goal():
+    """A machine that is twice as slow makes both twice as dear."""
+    slow = [row | {"after_start": 2 * row["after_start"]} for row in FOUND["race"]]
+    fast, half = ([row for row in tables.goals(each) if "bare loop" in row[0]] for each in (FOUND, FOUND | {"race": slow}))
+    assert fast == half
+    assert [["at most 1.28", "1.28", "yes"], ["at most 1.4", "1.40", "NO"]] == [row[1:] for row in fast]
+
+
+def test_a_stage_has_its_floor_beside_it():
+    """Where nobody can do it for less; without the race there is none."""
+    assert {READ: "1.10", PACK: "0.70", SHELL: "", "all": "2.50"} == {row[0]: row[-1] for row in tables.stages(FOUND)[1:]}
+    assert {""} == {row[-1] for row in tables.stages({"profile": FOUND["profile"]})[1:]}
 
 
 def test_everyone_is_compared_with_ours():
     """What is not equal stands out, and who was not there is told."""
-    head, ours, *_, other, floor, nobody = tables.race(FOUND)
+    head, ours, _, other, _, floor, _, nobody = tables.race(FOUND)
     assert {len(head)} == {len(row) for row in tables.race(FOUND)}
     assert ["it", "3.20 (3.00 to 3.50)", "1.00", "1.20"] == ours[:4]
+    assert ("MB sent per million", "100", "") == (head[7], ours[7], floor[7])
     assert ("10", "NO") == (other[2], other[-1])
     assert ("", "") == (floor[3], floor[-1])
     assert ["nobody", "not there", ""] == nobody[:3]
 
 
-@pytest.mark.parametrize("name", ["goals", "sizing", "race"])
+@pytest.mark.parametrize("name", ["goals", "sizing", "race", "pods", "growth", "stages"])
 def test_a_table_needs_the_parts_that_it_says(name):
     """So that parts that were run alone make the tables that they can."""
     needs, table = tables.TABLES[name]
