@@ -1,6 +1,6 @@
 """One unit inside the log: what is to be read, the object being read, and what is ready; it runs ahead of its caller, within bounds.
 
-Not thread-safe by itself: the log holds its lock around everything but `step`, which only the one worker that has the lane calls.
+Not thread-safe by itself: the log holds its lock around everything but `step`, which only the one reader that has the lane calls.
 """
 
 from collections import deque
@@ -87,7 +87,7 @@ class Lane:
         ready: read, not yet taken.
         events: how many are in `ready`.
         held: bytes in `ready`.
-        busy: a worker has it.
+        busy: a reader has it.
         tries: attempts failed since the last progress.
         wait: not before this, seconds of the monotonic clock.
         fault: why the last attempt failed, or "".

@@ -1,13 +1,15 @@
 """The log of one connector in one bucket: lists and reads ahead on threads of its own, so that its caller never waits.
 
-    lister ──▶ lanes (one a unit) ──▶ workers ──▶ ready ──▶ read()
+    lister ──▶ lanes (one a unit) ──▶ readers ──▶ ready ──▶ read()
 
-Threads are daemons and touch nothing but the lanes, under one lock; a request that hangs is abandoned at the end, not waited for.
+One thread reads while the store answers at once, since several would hand the interpreter's lock to one another and bring nothing; others join it behind a store that
+makes them wait. Threads are daemons and touch nothing but the lanes, under one lock; a request that hangs is abandoned at the end, not waited for.
 Objects must appear whole, as Braze's do: one that is still being written in a folder is read as far as it was when it was listed,
 and its missing end counts as damage. (Write under a name that begins with `.` and rename.)
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BucketLog", "Lag", "Read"]
 
-WORKERS: Final = 4  # they mostly wait for the store: at 40 ms a request 100 objects a second
+READERS: Final = 4  # threads at the most: at 40 ms a request 100 objects a second
+SLOW: Final = 0.005  # s a piece, each of the last `LAST`: what a folder gives takes less than one, what a store does at least ten
+LAST: Final = 8
+HANGING: Final = 1.0  # s without a piece: the readers hang, and lanes must not wait for them
 TRIES: Final = 5  # of a bounded run, before it fails; one that follows never gives up
 CLOSING: Final = 1.0  # s: what close() waits for threads at the most
 
@@ -86,19 +91,21 @@ class BucketLog:
         self._stop = Event()
         self._hurry = Event()  # list again before the poll interval is over
         self._work: SimpleQueue[Lane | None] = SimpleQueue()
+        self._took: deque[float] = deque(maxlen=LAST)  # seconds that pieces took
+        self._moved = monotonic()  # when the last piece came, or the first lane began to wait for a reader
         self._listed_at: float | None = None
         self._partial = True
         self._listed = 0  # objects that the last listing held
         self._fault = ""
         self._failed: UserError | None = None
         self._bug: BaseException | None = None
-        name = f"bucket {connector}/{source.name}"
-        self._threads = [Thread(target=self._guard, args=(self._list_on,), name=f"{name} list", daemon=True)]
-        self._threads += [Thread(target=self._guard, args=(self._read_on,), name=f"{name} read {n}", daemon=True) for n in range(WORKERS)]
+        self._name = f"bucket {connector}/{source.name}"
+        self._threads: list[Thread] = []
+        self._readers = 0
         for lane in self._lanes.values():
             self._wake(lane)  # objects half read are read on before any listing
-        for thread in self._threads:
-            thread.start()
+        self._start(self._list_on, "list")
+        self._reinforce()
 
     def read(self, unit: int, most: int) -> Read | None:
         """The unit's next records, of so many events at the most if they can be divided, or None when none are ready.
@@ -114,6 +121,8 @@ class BucketLog:
         with self._lock:
             got = lane.take(most)
             self._wake(lane)
+            if self._readers < READERS and self._waiting():
+                self._reinforce()
         return got
 
     def position(self, unit: int) -> Position:
@@ -147,11 +156,27 @@ class BucketLog:
         """End the threads; one that hangs in a request is left behind after a second."""
         self._stop.set()
         self._hurry.set()
-        for _ in range(WORKERS):
+        for _ in range(READERS):
             self._work.put(None)
         deadline = time.monotonic() + CLOSING
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _start(self, target: Callable[[], None], role: str) -> None:
+        self._threads.append(Thread(target=self._guard, args=(target,), name=f"{self._name} {role}", daemon=True))
+        self._threads[-1].start()
+
+    def _waiting(self) -> bool:
+        """Lanes wait for readers that wait for the store (the lock is held)."""
+        slow = len(self._took) == LAST and min(self._took) > SLOW
+        return not self._work.empty() and (slow or self._monotonic() - self._moved > HANGING)
+
+    def _reinforce(self) -> None:
+        """One reader more."""
+        self._took.clear()
+        self._moved = self._monotonic()
+        self._start(self._read_on, f"read {self._readers}")
+        self._readers += 1
 
     def _guard(self, target: Callable[[], None]) -> None:
         """A bug in a thread is raised where the log is read."""
@@ -212,9 +237,11 @@ class BucketLog:
                 self._wake(lane)
 
     def _wake(self, lane: Lane) -> None:
-        """Give the lane to a worker if there is something that it can do (the lock is held)."""
+        """Give the lane to a reader if there is something that it can do (the lock is held)."""
         if not lane.busy and lane.pending and lane.room and self._monotonic() >= lane.wait:
             lane.busy = True
+            if self._work.empty():
+                self._moved = self._monotonic()
             self._work.put(lane)
 
     def _read_on(self) -> None:
@@ -273,8 +300,11 @@ class BucketLog:
             reading = lane.position.reading
             at = reading[1:] if reading is not None else (0, 0)
             lane.pieces = read(self._storage.open(), item, url=self._storage.url, log=self._storage.place, at=at)
+        began = self._monotonic()
         piece = next(lane.pieces, None)
         with self._lock:
+            self._moved = self._monotonic()
+            self._took.append(self._moved - began)
             if piece is not None:
                 lane.push(piece[0], item, piece[1])
             else:  # it held no records

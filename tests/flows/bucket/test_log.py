@@ -1,3 +1,4 @@
+import itertools
 import os
 import time
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from currents_segment.codecs.catalogue import load
 from currents_segment.flows.bucket import CLASSES, Position, listing, log, unit_of
 from currents_segment.flows.bucket.lane import AHEAD
 from currents_segment.flows.bucket.layout import stamp
+from currents_segment.flows.bucket.log import READERS, SLOW
 from currents_segment.flows.errors import FailedError
 
 ROOT = "dataexport.prod-01.S3.integration.5f3"
@@ -349,6 +351,38 @@ def test_reading_ahead_is_bounded(folder, open_log):
     assert sum(piece.events for piece in lane.ready) == lane.events
     assert 0 < lane.events <= AHEAD + 1000
     assert lane.held <= 2 << 20
+
+
+def test_one_thread_reads_what_comes_at_once(folder, open_log):
+    """Several would only hand the interpreter's lock to one another."""
+    for n in range(40):
+        folder.events([str(n)], f"f{n}")
+    reader = open_log(folder.source, monotonic=lambda: 0.0).all()
+    assert names("", 40) == sorted(reader.ids, key=int)
+    assert [thread.name.rpartition(" ")[2] for thread in reader.log._threads] == ["list", "0"]
+
+
+def test_more_threads_read_behind_a_store_that_makes_them_wait(folder, open_log):
+    """Until there are four."""
+    for n in range(400):
+        folder.events([str(n)], f"f{n}")
+    passed = itertools.count(step=2 * SLOW)
+    reader = open_log(folder.source, monotonic=lambda: next(passed)).all()
+    assert names("", 400) == sorted(reader.ids, key=int)
+    assert 1 < sum(" read " in thread.name for thread in reader.log._threads) <= READERS
+
+
+def test_a_request_that_hangs_holds_up_no_other_unit(bucket, open_log):
+    """Another thread reads them meanwhile, and it when it answers."""
+    hang = Event()
+    keys = [bucket.events([str(n)], f"f{n}") for n in range(40)]
+    bucket.spoil = lambda _method, what: hang.wait(20) and None if what == keys[0] else None
+    reader = open_log(bucket.source)
+    others = {str(n) for n, key in enumerate(keys) if unit_of(key) != unit_of(keys[0])}
+    reader.until(lambda: others <= set(reader.ids))
+    assert "0" not in reader.ids
+    hang.set()
+    assert names("", 40) == sorted(reader.all().ids, key=int)
 
 
 def test_closing_takes_no_time(bucket, open_log):
