@@ -143,7 +143,7 @@ def _send(settings: "Config", reading: Reading, judges: "dict[str, Judge]", plan
             loop.add_signal_handler(number, _once, loop, stop)
         for name in plan.letters:
             one = settings.connectors[name]
-            client = Client(endpoint=one.endpoint, key=Key(one.write_key), timeout=one.limits.timeout, in_flight=1)
+            client = Client(endpoint=one.endpoint, key=Key(one.write_key), timeout=one.limits.timeout)
             replay = Replay(
                 one,
                 client,

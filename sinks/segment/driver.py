@@ -112,7 +112,7 @@ class Driver:
 
     async def run(self, stopping: Callable[[], bool]) -> None:
         """Send until cancelled; once `stopping`, start nothing new."""
-        client = Client(endpoint=self.connector.endpoint, key=self._key, timeout=self._limits.timeout, in_flight=self._limits.in_flight)
+        client = Client(endpoint=self.connector.endpoint, key=self._key, timeout=self._limits.timeout)
         self._looks = looks = Looks(lambda: LOOK if stopping() else self._turn(client), self._fail)
         try:
             await asyncio.get_running_loop().create_future()
@@ -144,13 +144,15 @@ class Driver:
             self._expire(now)
             if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
-            while (delay := self._may_send(monotonic)) <= 0:
-                ready = [lane for lane in self.lanes.values() if lane.ready(now, monotonic, self._full)]
-                if not ready:
-                    break
+            delay = self._may_send(monotonic)
+            ready = [lane for lane in self.lanes.values() if lane.ready(now, monotonic, self._full)] if delay <= 0 else []
+            while ready and delay <= 0:
                 lane = min(ready, key=lambda one: (len(one.flight), one.since))
                 if (batch := lane.next(now, monotonic, self._full)) is not None:
                     self._start(client, lane, batch, monotonic)
+                if not lane.ready(now, monotonic, self._full):
+                    ready.remove(lane)
+                delay = self._may_send(monotonic)
             return self._until_next(now, monotonic, delay)
 
     def _may_send(self, monotonic: float) -> float:
@@ -180,7 +182,6 @@ class Driver:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self.wake()
         if not task.cancelled() and (bug := task.exception()) is not None:
             self._fail(bug)
 
@@ -200,6 +201,7 @@ class Driver:
         if ended:
             self.batches += 1
             self._watch.batch(self._name, batch, result, self._clock.wall())
+        self.wake()
 
     def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> bool:
         """What the answer means for the batch and for the connector; whether the batch has ended."""

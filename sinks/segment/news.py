@@ -60,9 +60,9 @@ class News:
 
     def unknown(self, names: AbstractSet[str]) -> None:
         """Names that the catalogue does not know; nothing is wrong: Braze adds types and fields without notice."""
-        new = names - self._told
         now = time.monotonic()
-        if new and now >= self._tell_again:
+        if len(names) > len(self._told) and now >= self._tell_again:  # names are never forgotten
+            new = names - self._told
             self._told |= new
             self._tell_again = now + UNKNOWN_EVERY
             words = sorted({name.rpartition(".")[2] for name in new})

@@ -1,49 +1,50 @@
-"""Names to addresses for one connector, with threads of its own: a lookup that hangs for one connector delays no other."""
+"""A name's addresses for one connector, by threads of its own: a lookup that hangs for one connector delays no other."""
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from threading import Thread
 from typing import Any, Final
 
-from aiohttp.abc import AbstractResolver, ResolveResult
+KEPT: Final = 10.0  # s: connections are made in bursts, and an address that is older was better looked up again
 
-_NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # what comes back needs no second lookup
+Address = tuple[int, int, int, str, Any]
+"""As `socket.getaddrinfo` has it: family, type, protocol, canonical name, address."""
 
 
-class OwnResolver(AbstractResolver):
-    """Each lookup has a daemon thread of its own.
+class Resolver:
+    """Looks one name up, once at a time, however many ask; each lookup has a daemon thread of its own.
 
-    asyncio's default would share one pool of threads among all connectors, and a pool's threads are waited for when the process ends. Lookups are rare: aiohttp keeps
-    an answer for some seconds and has at most one lookup of a name under way.
+    asyncio's default would share one pool of threads among all connectors, and a pool's threads are waited for when the process ends.
     """
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        """The host's addresses; raises OSError (`socket.gaierror`) when it has none."""
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._found: asyncio.Future[Sequence[Address]] | None = None
+        self._until = 0.0  # in seconds of the loop's clock
+
+    async def addresses(self) -> Sequence[Address]:
+        """Where it is found; raises OSError (`socket.gaierror`) when it is not. Who stops waiting stops no lookup: others may wait for it."""
         loop = asyncio.get_running_loop()
-        found: asyncio.Future[list[tuple[Any, ...]]] = loop.create_future()
+        if self._found is None or (self._found.done() and loop.time() >= self._until):
+            self._found, self._until = loop.create_future(), 0.0
+            Thread(target=self._look, args=(loop, self._found), name=f"lookup {self._host}", daemon=True).start()
+        return await asyncio.shield(self._found)
 
-        def deliver(result: list[tuple[Any, ...]] | Exception) -> None:
-            if found.done():  # cancelled meanwhile: nobody waits for it
-                return
-            if isinstance(result, Exception):
-                found.set_exception(result)
-            else:
-                found.set_result(result)
+    def _look(self, loop: asyncio.AbstractEventLoop, found: "asyncio.Future[Sequence[Address]]") -> None:
+        result: Sequence[Address] | Exception
+        try:
+            result = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        except Exception as error:  # noqa: BLE001  # raised again where it is waited for
+            result = error
+        if not loop.is_closed():  # a lookup may outlive the sender
+            loop.call_soon_threadsafe(self._deliver, loop, found, result)
 
-        def look() -> None:
-            result: list[tuple[Any, ...]] | Exception
-            try:
-                result = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
-            except Exception as error:  # noqa: BLE001  # raised again where it is waited for
-                result = error
-            if not loop.is_closed():  # a lookup may outlive the sender
-                loop.call_soon_threadsafe(deliver, result)
-
-        Thread(target=look, name=f"lookup {host}", daemon=True).start()
-        return [
-            ResolveResult(hostname=host, host=address[0], port=address[1], family=found_family, proto=proto, flags=_NUMERIC)
-            for found_family, _, proto, _, address in await found
-        ]
-
-    async def close(self) -> None:
-        """Nothing to end: a lookup that is under way ends by itself."""
+    def _deliver(
+        self, loop: asyncio.AbstractEventLoop, found: "asyncio.Future[Sequence[Address]]", result: Sequence[Address] | Exception
+    ) -> None:
+        if isinstance(result, Exception):
+            found.set_exception(result)
+        else:
+            self._until = loop.time() + KEPT
+            found.set_result(result)

@@ -120,7 +120,7 @@ def client(connector: Connector, batches: list[list[Piece]]) -> float:
     """CPU-seconds that sending takes, as many requests at a time as are allowed."""
 
     async def run() -> float:
-        one = Client(endpoint=connector.endpoint, key=Key(connector.write_key), timeout=30, in_flight=connector.limits.in_flight)
+        one = Client(endpoint=connector.endpoint, key=Key(connector.write_key), timeout=30)
         waiting = iter(batches)
 
         async def worker() -> None:

@@ -28,7 +28,7 @@ _NEAREST: Final = (  # the innermost frame that is one of these
     (READ, re.compile(r"\(.*(flows/(kafka|bucket)/|confluent_kafka|obstore|codecs/(container|stream|compression|frames|blocks))")),
     (DECODE, re.compile(r"\(.*(codecs/|fastavro|orjson|flows/steps)")),
     (DEDUP, re.compile(r"\(.*flows/(dedup|known|known_files|kernels)\.py")),
-    (HTTP, re.compile(r"\(.*(sinks/segment/(client|resolver|keys)|aiohttp|httpx|asyncio|yarl|multidict)")),
+    (HTTP, re.compile(r"\(.*(sinks/segment/(client|connection|keys|pool|reply|resolver)|asyncio|httptools)")),
     (WATCH, re.compile(r"\(.*flows/(board|status|ledger|telemetry|logs)")),
     (SHELL, re.compile(r"\(.*(flows/(source|gate|items|segment|slots|lane|holdings)|sinks/)")),
     (BYTEWAX, re.compile(r"^(cli_main|Process\._flow) \(|bytewax")),  # what runs there without a frame of its own is in Rust

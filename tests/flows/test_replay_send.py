@@ -35,7 +35,7 @@ def _replay(double, folder, given, *, marks=None, stop_after=None, patience=30.0
 
     async def main(url):
         connector = load(configured(folder, url, **settings)).connectors["shop"]
-        client = Client(endpoint=connector.endpoint, key=Key(connector.write_key), timeout=connector.limits.timeout, in_flight=1)
+        client = Client(endpoint=connector.endpoint, key=Key(connector.write_key), timeout=connector.limits.timeout)
         stop = asyncio.Event()
 
         def look():

@@ -2,24 +2,31 @@
 
 import asyncio
 import gzip
+import os
 import socket
+import ssl
 import struct
 import threading
 import time
 from base64 import b64decode
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
-import httpx
 import numpy as np
 import orjson
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from currents_segment.codecs.chunk import Origin
-from currents_segment.flows.config.model import ENDPOINTS
 from currents_segment.sinks.segment.answers import Delivered, Retry, SetupFault, Split, WithoutRetryCount
 from currents_segment.sinks.segment.batch import Piece
 from currents_segment.sinks.segment.client import RENEW_AFTER, RENEW_STREAK, Client
 from currents_segment.sinks.segment.keys import Key
+from currents_segment.sinks.segment.pool import IDLE
 
 NOW = 1_800_000_000.25
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"success":true}'
@@ -43,11 +50,12 @@ class Server:
 
     Attributes:
         requests: headers (lower-case) and JSON document of each.
+        lines: the first of each.
         connections: how many were made.
     """
 
     def __init__(self, reply) -> None:
-        self.reply, self.requests, self.connections, self.url = reply, [], 0, ""
+        self.reply, self.requests, self.lines, self.connections, self.url = reply, [], [], 0, ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -57,6 +65,7 @@ class Server:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
                 body = await reader.readexactly(int(headers["content-length"]))
+                self.lines.append(head[0])
                 self.requests.append((headers, orjson.loads(gzip.decompress(body))))
                 await self.reply(writer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -77,10 +86,10 @@ def _answering(*parts: bytes):
 
 
 @asynccontextmanager
-async def _serving(reply):
+async def _serving(reply, **tls):
     server = Server(reply)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/batch"
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, **tls)
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/batch"
     try:
         yield server
     finally:
@@ -88,16 +97,16 @@ async def _serving(reply):
 
 
 @asynccontextmanager
-async def _client(endpoint, limit=5.0, **other):
-    client = Client(endpoint=endpoint, key=Key(Secret()), timeout=limit, in_flight=8, **other)
+async def _client(endpoint, limit=5.0):
+    client = Client(endpoint=endpoint, key=Key(Secret()), timeout=limit)
     try:
         yield client
     finally:
         await client.close()
 
 
-async def _send(client, tries=0, now=NOW, with_retry_count=True):
-    return await client.send(BATCH, tries=tries, with_retry_count=with_retry_count, now=lambda: now)
+async def _send(client, tries=0, now=NOW, with_retry_count=True, batch=BATCH):
+    return await client.send(batch, tries=tries, with_retry_count=with_retry_count, now=lambda: now)
 
 
 async def _once(reply, limit=5.0, tries=0):
@@ -151,7 +160,7 @@ def test_rotated_key():
     async def law():
         secret = Secret()
         async with _serving(_answering(OK)) as server:
-            client = Client(endpoint=server.url, key=Key(secret), timeout=5.0, in_flight=1)
+            client = Client(endpoint=server.url, key=Key(secret), timeout=5.0)
             await _send(client)
             secret.value = "another"
             await _send(client)
@@ -201,6 +210,14 @@ async def _leave(writer):
     writer.close()
 
 
+async def _drip_head(writer):
+    writer.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+    while not writer.is_closing():
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
 async def _truncate(writer):
     writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"succ')
     writer.close()
@@ -211,6 +228,7 @@ async def _truncate(writer):
     [
         ("timeout", _hang),
         ("timeout", _drip),
+        ("timeout", _drip_head),
         ("reset", _reset),
         ("reset", _leave),
         ("reset", _truncate),
@@ -250,6 +268,41 @@ def test_tls():
     assert Retry("tls", None) == asyncio.run(law())
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody signed, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double")])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, begin + timedelta(days=36_500))
+    alone = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = made.add_extension(alone, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("trusted", "host", "answer", "requests"),
+    [(True, "127.0.0.1", Delivered(), 3), (True, "localhost", Retry("tls", None), 0), (False, "127.0.0.1", Retry("tls", None), 0)],
+)
+def test_trust(certificate, monkeypatch, *, trusted, host, answer, requests):
+    """An endpoint that is not whom we trust, or not the host that was asked for, gets neither key nor events."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+
+    async def law():
+        async with _serving(_answering(OK), ssl=tls) as server, _client(server.url.replace("127.0.0.1", host)) as client:
+            assert [answer] * 3 == [await _send(client) for _ in range(3)]
+            return len(server.requests)
+
+    assert requests == asyncio.run(law())
+
+
 def test_dns(monkeypatch):
     """A name that cannot be resolved is a retry."""
 
@@ -265,41 +318,172 @@ def test_dns(monkeypatch):
     assert Retry("dns", None) == asyncio.run(law())
 
 
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        ("timeout", httpx.ReadTimeout("")),
-        ("unreachable", httpx.ConnectError("")),
-        ("reset", httpx.ReadError("")),
-        ("protocol", httpx.RemoteProtocolError("")),
-    ],
-)
-def test_other_transport(kind, error):
-    """Any httpx transport's faults are known by the same names."""
-
-    def handle(_request):
-        raise error
+def test_unreachable():
+    """An address where nothing can be connected to is none that refuses."""
 
     async def law():
-        async with _client(ENDPOINTS["eu"], transport=httpx.MockTransport(handle)) as client:
+        async with _client("http://255.255.255.255:9/") as client:
             return await _send(client)
 
-    assert Retry(kind, None) == asyncio.run(law())
+    assert Retry("unreachable", None) == asyncio.run(law())
 
 
-@pytest.mark.parametrize("error", [RuntimeError("a bug"), httpx.UnsupportedProtocol("a URL that is none")])
-def test_bug(error):
-    """A bug is raised, not taken for the network."""
-
-    def handle(_request):
-        raise error
+def test_chunks():
+    """An answer in chunks, behind an interim one, is read as any other, and its connection is kept."""
+    reply = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n"
 
     async def law():
-        async with _client(ENDPOINTS["us"], transport=httpx.MockTransport(handle)) as client:
-            await _send(client)
+        async with _serving(_answering(reply)) as server, _client(server.url) as client:
+            assert [Delivered()] * 3 == [await _send(client) for _ in range(3)]
+            return server.connections
 
-    with pytest.raises(type(error)):
-        asyncio.run(law())
+    assert 1 == asyncio.run(law())
+
+
+@pytest.mark.parametrize(("status", "answer"), [(413, Split("413", 413)), (401, SetupFault("401")), (200, Retry("protocol", None))])
+def test_early_answer(status, answer):
+    """What is answered before the whole batch was sent counts, but for a 2xx: what was not sent cannot have been taken. The connection is not used again."""
+    noise = os.urandom(1_000_000)  # more than sockets hold, as nothing packs it
+    large = [Piece(noise, np.array([len(noise)], np.int64), 1.0, None, Origin("log", "object"))] * 20
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d Early\r\nContent-Length: 0\r\n\r\n" % status)
+
+    async def law():
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with _client(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/") as client:
+            answers = [await _send(client, batch=large) for _ in range(2)]
+        for writer in connections:
+            writer.transport.abort()
+        listening.close()
+        return answers
+
+    assert [answer] * 2 == asyncio.run(law())
+    assert 2 == len(connections)
+
+
+@pytest.mark.parametrize("behind", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+def test_idle_connection(behind):
+    """A connection that was closed while it was idle, or on which more was said than asked for, is replaced: no attempt fails."""
+
+    async def law():
+        closed = asyncio.Event()
+
+        async def reply(writer):
+            writer.write(OK)
+            await writer.drain()
+            asyncio.get_running_loop().call_soon(_later, writer)
+
+        def _later(writer):
+            writer.write(behind)
+            writer.close()
+            closed.set()
+
+        async with _serving(reply) as server, _client(server.url) as client:
+            answers = []
+            for _ in range(4):
+                closed.clear()
+                answers.append(await _send(client))
+                await closed.wait()
+                await _seen(client)
+            return answers, server.connections
+
+    assert ([Delivered()] * 4, 4) == asyncio.run(law())
+
+
+async def _seen(client):
+    """Wait until the client has noticed that its connection is no good."""
+    while any(connection.usable for connection in client._pool._idle):  # noqa: ASYNC110 - it is asyncio that notices
+        await asyncio.sleep(0)
+
+
+def test_long_idle():
+    """A connection that was idle for so long that the other side may be about to close it is not used again."""
+
+    async def law():
+        async with _serving(_answering(OK)) as server, _client(server.url) as client:
+            made = []
+            for pause in (0.0, IDLE - 1, IDLE):
+                for connection in client._pool._idle if client._pool else ():
+                    connection.since -= pause
+                assert Delivered() == await _send(client)
+                made.append(server.connections)
+            return made
+
+    assert [1, 1, 2] == asyncio.run(law())
+
+
+def test_as_many_connections_as_requests():
+    """Requests at once have a connection each, looked up once for all, and all of them are kept."""
+    looked_up = []
+
+    async def law(monkeypatch):
+        real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: (looked_up.append(args), real(*args, **named))[1])
+        together = asyncio.Barrier(5)
+
+        async def reply(writer):
+            await together.wait()
+            writer.write(OK)
+
+        async with _serving(reply) as server, _client(server.url) as client:
+            for _ in range(3):
+                assert [Delivered()] * 5 == await asyncio.gather(*(_send(client) for _ in range(5)))
+            return server.connections
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert 5 == asyncio.run(law(monkeypatch))
+    assert 1 == len(looked_up)
+
+
+def test_every_address_is_tried(monkeypatch):
+    """Where the first addresses of a name take no connection, the next is tried."""
+    real = socket.getaddrinfo
+
+    def lookup(_host, port, **named):
+        return [found for address in ("127.0.0.2", "127.0.0.3", "127.0.0.1") for found in real(address, port, **named)]
+
+    async def law():
+        async with _serving(_answering(OK)) as server, _client(server.url.replace("127.0.0.1", "several.example")) as client:
+            monkeypatch.setattr(socket, "getaddrinfo", lookup)
+            return await _send(client)
+
+    assert Delivered() == asyncio.run(law())
+
+
+def test_no_proxy(monkeypatch, tmp_path):
+    """A proxy or password of the environment decides nothing."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password other")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    answer, server = asyncio.run(_once(_answering(OK)))
+    assert (Delivered(), b"the-key:") == (answer, b64decode(server.requests[0][0]["authorization"][6:]))
+
+
+@pytest.mark.parametrize(
+    ("url", "line", "host"),
+    [
+        ("http://127.0.0.1:%d", "POST / HTTP/1.1", "127.0.0.1:%d"),
+        ("http://127.0.0.1:%d/a b/ü?x=%%20&y=/", "POST /a%%20b/%%C3%%BC?x=%%20&y=/ HTTP/1.1", "127.0.0.1:%d"),
+        ("http://LOCALHOST:%d/v1/batch", "POST /v1/batch HTTP/1.1", "localhost:%d"),
+    ],
+)
+def test_target(url, line, host):
+    """The URL is asked for as it was written, percent-encoded where it must be."""
+
+    async def law():
+        async with _serving(_answering(OK)) as server:
+            port = int(server.url.split(":")[2].split("/")[0])
+            async with _client(url % port) as client:
+                assert Delivered() == await _send(client)
+            return server.lines[0], server.requests[0][0]["host"], port
+
+    asked, named, port = asyncio.run(law())
+    assert (line.replace("%%", "%"), host % port) == (asked, named)
 
 
 def test_renewed_daily():
