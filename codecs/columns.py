@@ -1,6 +1,6 @@
 """What the numbers mean that the compiled loop is told by: its tables with their columns, and the codes in them."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 Array = Any  # of numpy; `kernel.SIGNATURE` has their types
 
@@ -30,15 +30,13 @@ class Rows(NamedTuple):
 
     Attributes:
         rows: int64[n, ROW], a row for each writer.
-        fields: int64[…, 2], the fields of each row, in the writer's order.
-        steps: int64[…, 3], the fields that are sent, section by section.
+        fields: int64[…, FIELD], the fields of each row, in the writer's order.
         blob: uint8, pieces of messages; `STEP` bytes behind each of them can be read.
         seeds: uint64[n], of the deduplication ids of each row.
     """
 
     rows: Array
     fields: Array
-    steps: Array
     blob: Array
     seeds: Array
 
@@ -53,7 +51,9 @@ class Made(NamedTuple):
         slow: int64[…, 7], datums for the caller.
         tally: int64[writers, 2], is raised by the datums that were read or counted, and by those of anonymous users among them.
         state: int64[6], where to go on, and how much was made.
-        seen: int64[3, most fields], of the datum at hand: kind, place and size of each field, or kind and value.
+        seen: int64[SECTIONS, SEEN], what the envelope of the datum at hand is.
+        drafts: uint8, what each section of its message is; each has an equal part of this.
+        drafted: int64[DRAFTED], where each draft ends.
     """
 
     bodies: Array
@@ -63,31 +63,36 @@ class Made(NamedTuple):
     tally: Array
     state: Array
     seen: Array
+    drafts: Array
+    drafted: Array
 
 
 # Kinds of values, four bits each. A field's `kinds` holds those of its branches, the first lowest.
 NULL, TEXT, WHOLE, TRUTH, TEXTS, DOUBLE, FLOAT = range(7)
-NO_NUMBER: Final = 7  # of a value: a double that JSON has no form for, so that it is left out
-ESCAPED: Final = 16  # beside a kind: the text has characters that JSON escapes
 
-# Columns of `fields`: how many branches a union has (0: it is none), and their kinds.
-BRANCHES, KINDS = range(2)
+# Where a field goes: a section of the message, or of its envelope, or nowhere. Each has an equal part of `drafts`.
+TRAITS, DEVICE, PROPERTIES, ID, EXTERNAL, USER, TIME, UNSENT, SECTIONS = range(9)
 
-# Columns of `steps`: a field, counted within its row, and where its key begins and ends in `blob`.
-FIELD, KEY, KEY_END = range(3)
+# Behind the sections in `drafted`: why the datum is for the caller, and why it is if it is to be sent; or -1.
+WHY, LATE, DRAFTED = range(SECTIONS, SECTIONS + 3)
+
+# Columns of `fields`: twice the branches of a union (0: it is none), their kinds, where the field goes, and its key: where it begins in `blob`, and its size.
+# Behind the key stands a quotation mark, for a text.
+BRANCHES, KINDS, SECTION, KEY, KEY_SIZE, FIELD = range(6)
+
+# Columns of `seen`: the kind of a part of the envelope; its value, or where it begins in the data; its size.
+KIND, AT, SIZE_OF, SEEN = range(4)
 
 # Columns of `rows`. Pieces stand back to back in `blob`, so that each ends where the next begins.
 (
     MODE,  # what is done with its datums
     FIRST, LAST,  # its fields
-    TRAITS, DEVICE, PROPERTIES, SENT,  # its steps by section, each ending where the next begins
-    ID, EXTERNAL, USER, TIME,  # fields of the envelope, counted within the row; -1 where there is none
     ID_ROOM,  # the longest id that is its own messageId, bytes
     DATUM_MOST,  # the longest datum that is read, bytes
     MESSAGE_CONSTANT,  # bytes of a message that do not come from the datum, at the most
     HEAD, AFTER_ID, USER_ID, ANONYMOUS_ID, TIMESTAMP, CONTEXT, IN_TRAITS, IN_DEVICE, CONSTANT, TAIL, PIECES_END,
     ROW,  # how many these are
-) = range(26)  # fmt: skip
+) = range(18)  # fmt: skip
 
 # What is done with a row's datums: messages are made of them, or they are counted, or they are all for the caller.
 FAST, COUNTED, SLOW = range(3)
@@ -97,7 +102,7 @@ SCHEMA, DATUM, NOT_TEXT, NO_ID, NO_TIME, NOBODY, SIZE, NUMBER = range(8)
 
 # Columns of `slow`: run, number of the datum within it, where it begins and ends (-1: all the rest of the run is for the caller), why, and how many bytes
 # and messages were made before it.
-RUN, NTH, BEGIN, END, WHY, BYTES, MESSAGES = range(7)
+RUN, NTH, BEGIN, END, REASON, BYTES, MESSAGES = range(7)
 
 # Columns of `state`: where to go on, and what was written.
 AT_RUN, AT_NTH, AT_BYTE, WRITTEN, SENT_COUNT, SLOW_COUNT = range(6)

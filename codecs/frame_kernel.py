@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from currents_segment.codecs.frames import Frame, Framer, Framing
+from currents_segment.codecs.native import UNCOUNTED
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +27,7 @@ IDS: Final = 1 << 31  # an id in a registry is below
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile at the first call, or load what an earlier process compiled."""
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, **UNCOUNTED)(function))
 
 
 class Frames:

@@ -18,6 +18,7 @@ from xxhash import xxh3_64_intdigest
 from currents_segment.codecs import columns, identity, json_text, native, walk, write, xxh3
 from currents_segment.codecs.columns import (
     ANONYMOUS,
+    AT,
     AT_BYTE,
     AT_NTH,
     AT_RUN,
@@ -31,7 +32,9 @@ from currents_segment.codecs.columns import (
     FIRST,
     ID,
     ID_ROOM,
+    KIND,
     LAST,
+    LATE,
     MESSAGE_CONSTANT,
     MESSAGES,
     MODE,
@@ -39,11 +42,13 @@ from currents_segment.codecs.columns import (
     NO_TIME,
     NOBODY,
     NTH,
-    NUMBER,
+    REASON,
     RUN,
     SCHEMA,
+    SECTIONS,
     SENT_COUNT,
     SIZE,
+    SIZE_OF,
     SLOW,
     SLOW_COUNT,
     TEXT,
@@ -59,21 +64,22 @@ from currents_segment.codecs.columns import (
     Runs,
 )  # fmt: skip
 from currents_segment.codecs.json_text import SPARE
-from currents_segment.codecs.native import part, woven
-from currents_segment.codecs.walk import datum_end, usable
+from currents_segment.codecs.native import UNCOUNTED, ahead, part, woven
+from currents_segment.codecs.walk import draft, usable
 from currents_segment.codecs.write import message
 from currents_segment.codecs.xxh3 import digest
 
+_AHEAD: Final = 2  # runs: grouped by writer they do not stand in order, so the one after the next is fetched from memory while one is read
+_NEAR: Final = 448  # bytes of it: an event's usual size, in lines of a cache
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
 @part
 def _unsure(rows: Array, row: int, seen: Array, external: int, user: int) -> int:
     """Why no message can be made of a datum here; -1 where one can."""
-    event, time = rows[row, ID], rows[row, TIME]
-    if seen[0, event] & 15 != TEXT or not 0 < seen[2, event] <= rows[row, ID_ROOM] or external < 0 or user < 0:
+    if seen[ID, KIND] != TEXT or not 0 < seen[ID, SIZE_OF] <= rows[row, ID_ROOM] or external < 0 or user < 0:
         return NO_ID
-    if seen[0, time] != WHOLE or not 0 <= seen[1, time] <= _LAST_SECOND:
+    if seen[TIME, KIND] != WHOLE or not 0 <= seen[TIME, AT] <= _LAST_SECOND:
         return NO_TIME
     return -1 if external or user else NOBODY
 
@@ -81,8 +87,8 @@ def _unsure(rows: Array, row: int, seen: Array, external: int, user: int) -> int
 @woven
 def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, largest: int) -> bool:
     data, which, begins, ends, counts, row_of = runs
-    rows, fields, steps, blob, seeds = tables
-    bodies, message_ends, ids, slow, tally, state, seen = made
+    rows, fields, blob, seeds = tables
+    bodies, message_ends, ids, slow, tally, state, seen, drafts, drafted = made
     run, number, at = state[AT_RUN], state[AT_NTH], state[AT_BYTE]
     to = sent = handed = 0
     whole = True
@@ -97,38 +103,41 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
             continue
         if number == 0:
             at = begin
+            if run + _AHEAD < len(begins):
+                for line in range(0, _NEAR, 64):
+                    ahead(data, begins[run + _AHEAD] + line)
         why, behind = -1, -1
         if rows[row, MODE] == SLOW:
             why = SCHEMA
         elif not 0 <= begin <= end <= len(data):
             why = DATUM
         elif number < count:
-            behind, why = datum_end(data, at, end, fields, rows[row, FIRST], rows[row, LAST], seen)
+            behind = draft(data, at, end, fields, rows[row, FIRST], rows[row, LAST], blob, seen, drafts, drafted, largest)
+            why = DATUM if behind < 0 else drafted[WHY]
             if behind - at > rows[row, DATUM_MOST]:
                 behind, why = -1, SIZE
-            elif behind - at > largest:
-                why = SIZE  # most likely; and there is no room for more
             external = user = 0
             if why < 0:
-                external, user = usable(data, seen, rows[row, EXTERNAL]), usable(data, seen, rows[row, USER])
+                external, user = usable(data, seen, EXTERNAL), usable(data, seen, USER)
                 why = _unsure(rows, row, seen, external, user)
             if why < 0 and not external and not anonymous_users:
                 tally[writer, ANONYMOUS] += 1
             elif why < 0:
-                room = rows[row, MESSAGE_CONSTANT] + 6 * (behind - at) + SPARE  # a byte becomes six at the most: \u0000
-                if to + room > len(bodies) or sent == len(ids):
-                    whole = False
-                    break
-                after = message(data, rows, row, steps, blob, seen, external, user, bodies, to)
-                if after < 0:
-                    why = NUMBER
-                elif after - to - 1 > largest:
-                    why = SIZE
-                else:
-                    event = rows[row, ID]
-                    ids[sent] = digest(data, seen[1, event], seen[2, event], seeds[row]) or np.uint64(1)
-                    message_ends[sent] = to = after
-                    sent += 1
+                why = drafted[LATE]
+                if why < 0:
+                    size = rows[row, MESSAGE_CONSTANT] + SPARE
+                    for section in range(SECTIONS):
+                        size += drafted[section] - section * (len(drafts) // SECTIONS)
+                    if to + size > len(bodies) or sent == len(ids):
+                        whole = False
+                        break
+                    after = message(rows, row, blob, seen, drafts, drafted, external, user, bodies, to)
+                    if after - to - 1 > largest:
+                        why = SIZE
+                    else:
+                        ids[sent] = digest(data, seen[ID, AT], seen[ID, SIZE_OF], seeds[row]) or np.uint64(1)
+                        message_ends[sent] = to = after
+                        sent += 1
             if why < 0:
                 tally[writer, WALKED] += 1
         elif at < end:
@@ -141,7 +150,7 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
                 whole = False
                 break
             slow[handed, RUN], slow[handed, NTH], slow[handed, BEGIN], slow[handed, END] = run, number, at, behind
-            slow[handed, WHY], slow[handed, BYTES], slow[handed, MESSAGES] = why, to, sent
+            slow[handed, REASON], slow[handed, BYTES], slow[handed, MESSAGES] = why, to, sent
             handed += 1
             if behind < 0:
                 run, number = run + 1, 0
@@ -165,8 +174,8 @@ def _of(kind: type, *arrays: types.Array) -> types.Type:
 _LONGS, _TABLE = types.int64[::1], types.int64[:, ::1]
 SIGNATURE: Final = types.boolean(
     *(_read_only(kind) for kind in (types.uint8, types.uint16, types.int64, types.int64, types.int64, types.int64)),
-    _of(Rows, _TABLE, _TABLE, _TABLE, types.uint8[::1], types.uint64[::1]),
-    _of(Made, types.uint8[::1], _LONGS, types.uint64[::1], _TABLE, _TABLE, _LONGS, _TABLE),
+    _of(Rows, _TABLE, _TABLE, types.uint8[::1], types.uint64[::1]),
+    _of(Made, types.uint8[::1], _LONGS, types.uint64[::1], _TABLE, _TABLE, _LONGS, _TABLE, types.uint8[::1], _LONGS),
     types.boolean,
     types.int64,
 )
@@ -176,7 +185,7 @@ _PARTS: Final = (columns, identity, json_text, native, walk, write, xxh3)
 def _stamped(stamp: int) -> Callable[..., bool]:
     """The loop as it is kept on the disk, by what numba looks at: its own file, and what it encloses. So it encloses a stamp of all files that it is of."""
 
-    @numba.njit(SIGNATURE, cache=True, nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
+    @numba.njit(SIGNATURE, cache=True, nogil=True, **UNCOUNTED)  # type: ignore[untyped-decorator, unused-ignore]
     def loop(
         data: Array,
         which: Array,

@@ -12,23 +12,28 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Array = Any  # of numpy; `kernel.SIGNATURE` has their types
 
-STEP: Final = 16  # bytes of a vector
+UNCOUNTED: Final[dict[str, Any]] = {"_nrt": False}
+"""For `numba.njit`, of a function that makes no array: references to its arrays are not counted, which took two fifths of the transcoder's time.
+
+numba's own functions use it, and a function that does make one is not compiled.
+"""
+STEP: Final = 64  # bytes that are read or written at once, as one vector or as several
 _VECTOR: Final = ir.VectorType(ir.IntType(8), STEP)
 
 
 def part(function: Callable[P, R]) -> Callable[P, R]:
     """A small piece of a loop: it stands wherever it is called, since handing it its arrays would cost more than what it does."""
-    return cast("Callable[P, R]", numba.njit(nogil=True, forceinline=True)(function))
+    return cast("Callable[P, R]", numba.njit(nogil=True, forceinline=True, **UNCOUNTED)(function))
 
 
 def woven(function: Callable[P, R]) -> Callable[P, R]:
     """A piece that is called from one place: it is compiled with its caller, and not for itself as well."""
-    return cast("Callable[P, R]", numba.njit(nogil=True, inline="always")(function))
+    return cast("Callable[P, R]", numba.njit(nogil=True, inline="always", **UNCOUNTED)(function))
 
 
 def aside(function: Callable[P, R]) -> Callable[P, R]:
     """A piece that is seldom needed, or called from many places."""
-    return cast("Callable[P, R]", numba.njit(nogil=True)(function))
+    return cast("Callable[P, R]", numba.njit(nogil=True, **UNCOUNTED)(function))
 
 
 def _builtin(function: Any) -> Callable[..., Any]:
@@ -75,23 +80,75 @@ def load_float(_typing: Any, array: Any, _offset: Any) -> Any:
 
 
 @_builtin
-def copy16(_typing: Any, source: Any, _at_source: Any, target: Any, _at_target: Any) -> Any:
-    """Copy 16 bytes, which the caller knows to be in both."""
+def cell(_typing: Any, array: Any, _offset: Any) -> Any:
+    """The value at a place of an array, or of a table as one line; numba would look whether the place is counted from the end."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.load(builder.gep(data, [arguments[1]]))
+
+    return array.dtype(array, types.int64), generate
+
+
+@_builtin
+def put(_typing: Any, array: Any, _offset: Any, _value: Any) -> Any:
+    """Write it, likewise."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        builder.store(arguments[2], builder.gep(data, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, array.dtype), generate
+
+
+@_builtin
+def put8(_typing: Any, array: Any, _offset: Any, _value: Any) -> Any:
+    """Write 8 bytes, little endian, which the caller knows to have room."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _at(context, builder, signature.args[0], arguments[:2], ir.IntType(64)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), generate
+
+
+def _copying(size: int) -> Any:
+    """Copies so many bytes, which the caller knows to be in both."""
+    vector = ir.VectorType(ir.IntType(8), size)
+
+    def copied(_typing: Any, source: Any, _at_source: Any, target: Any, _at_target: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = builder.load(_at(context, builder, signature.args[0], arguments[:2], vector), align=1)
+            builder.store(value, _at(context, builder, signature.args[2], arguments[2:], vector), align=1)
+            return context.get_dummy_value()
+
+        return types.void(source, types.int64, target, types.int64), generate
+
+    return _builtin(copied)
+
+
+copied: Final = _copying(STEP)
+copied_half: Final = _copying(STEP // 2)
+
+
+@_builtin
+def zeros(_typing: Any, _value: Any) -> Any:
+    """int64: how many zeros a uint64 that is not 0 ends with."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
+@_builtin
+def hard(_typing: Any, source: Any, _at_source: Any, target: Any, _at_target: Any) -> Any:
+    """Copy `STEP` bytes; uint64: a bit for each that is not plain in JSON: a control character, a quotation mark, a backslash, or not ASCII."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = builder.load(_at(context, builder, signature.args[0], arguments[:2], _VECTOR), align=1)
         builder.store(value, _at(context, builder, signature.args[2], arguments[2:], _VECTOR), align=1)
-        return context.get_dummy_value()
-
-    return types.void(source, types.int64, target, types.int64), generate
-
-
-@_builtin
-def hard16(_typing: Any, array: Any, _offset: Any) -> Any:
-    """int64: a bit for each of 16 bytes that is not plain in JSON: a control character, a quotation mark, a backslash, or not ASCII."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        value = builder.load(_at(context, builder, signature.args[0], arguments, _VECTOR), align=1)
 
         def all_of(number: int) -> Any:
             return ir.Constant(_VECTOR, [number] * STEP)
@@ -99,9 +156,25 @@ def hard16(_typing: Any, array: Any, _offset: Any) -> Any:
         marks = builder.icmp_signed("<", value, all_of(0x20))  # what is not ASCII is negative
         for character in b'"\\':
             marks = builder.or_(marks, builder.icmp_unsigned("==", value, all_of(character)))
-        return builder.zext(builder.bitcast(marks, ir.IntType(STEP)), ir.IntType(64))
+        return builder.bitcast(marks, ir.IntType(STEP))
 
-    return types.int64(array, types.int64), generate
+    return types.uint64(source, types.int64, target, types.int64), generate
+
+
+@_builtin
+def ahead(_typing: Any, array: Any, _offset: Any) -> Any:
+    """Let the memory at an offset come near, which will be read soon; any offset will do."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        builder.call(
+            fetch, [_at(context, builder, signature.args[0], arguments, ir.IntType(8)), *(ir.Constant(number, each) for each in (0, 3, 1))]
+        )
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
 
 
 @_builtin

@@ -23,10 +23,11 @@ KINDS: Final = {
     "double": columns.DOUBLE,
     "float": columns.FLOAT,
 }
+SECTIONS: Final = {"traits": columns.TRAITS, "device": columns.DEVICE, "properties": columns.PROPERTIES}
+ENVELOPE: Final = {"id": columns.ID, "external_user_id": columns.EXTERNAL, "user_id": columns.USER, "time": columns.TIME}
 MAX_BRANCHES: Final = 15  # of a union: their kinds stand in one number, four bits each. Currents has two
-_WORDS: Final = b"truefalse"  # in front of all pieces: where the loop looks for them
 _FRAME: Final = 64  # bytes of a message that are neither pieces nor data: time, quotation marks, commas
-_COMMA: Final = 8  # likewise, beside each field
+_SHORT: Final = 6 * STEP  # likewise, of a field: a number, or a text that is not long
 
 
 class _Column:
@@ -62,9 +63,8 @@ class Tables:
         self.writers: list[Writer] = []
         self.constant = 0
         self._known: dict[tuple[str, str], int] = {}
-        self._rows, self._fields, self._steps = _Column(columns.ROW), _Column(2), _Column(3)
+        self._rows, self._fields = _Column(columns.ROW), _Column(columns.FIELD)
         self._blob, self._seeds = _Column(0, np.uint8), _Column(0, np.uint64)
-        self._paste(_WORDS)
 
     def rows_of(self, writers: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
         """The row of each pair of writer's schema and hint. Rows from before may be gone then."""
@@ -78,7 +78,7 @@ class Tables:
     @property
     def rows(self) -> columns.Rows:
         """All of them."""
-        return columns.Rows(self._rows.all, self._fields.all, self._steps.all, self._blob.all, self._seeds.all)
+        return columns.Rows(self._rows.all, self._fields.all, self._blob.all, self._seeds.all)
 
     def _add(self, key: tuple[str, str]) -> int:
         writer = self._decisions.of(*key)
@@ -98,29 +98,21 @@ class Tables:
 
     def _fill(self, row: NDArray[np.int64], events: Events, fields: Sequence[tuple[int, int]]) -> None:
         """How messages are made of this writer's datums."""
-        at = {name: number for number, name in enumerate(events.shape.fields)}
+        sections = ENVELOPE | {step.field: SECTIONS[step.section] for step in events.plan.steps}
+        keys = {step.field: orjson.dumps(step.key) + b':"' for step in events.plan.steps}
         row[columns.MODE] = columns.FAST
-        row[columns.FIRST] = self._fields.add(fields)
+        row[columns.FIRST] = self._fields.count
+        for name, kinds in zip(events.shape.fields, fields, strict=True):
+            key = keys.get(name, b'"')
+            self._fields.add([(*kinds, sections.get(name, columns.UNSENT), self._paste(key), len(key) - 1)])
         row[columns.LAST] = self._fields.count
-        keys = 0
-        for column, section in ((columns.TRAITS, "traits"), (columns.DEVICE, "device"), (columns.PROPERTIES, "properties")):
-            row[column] = self._steps.count
-            for step in events.plan.steps:
-                if step.section == section:
-                    key = orjson.dumps(step.key) + b":"
-                    begin = self._paste(key)
-                    self._steps.add([(at[step.field], begin, begin + len(key))])
-                    keys += len(key) + _COMMA
-        row[columns.SENT] = self._steps.count
-        for column, name in ((columns.ID, "id"), (columns.EXTERNAL, "external_user_id"), (columns.USER, "user_id"), (columns.TIME, "time")):
-            row[column] = at.get(name, -1)
         row[columns.ID_ROOM] = events.message_ids.room
         row[columns.DATUM_MOST] = MAX_DATUM // events.shape.weight
         pieces = _pieces(events)
         for column, piece in enumerate(pieces, columns.HEAD):
             row[column] = self._paste(piece)
         row[columns.PIECES_END] = self._blob.count
-        row[columns.MESSAGE_CONSTANT] = keys + sum(map(len, pieces)) + _FRAME
+        row[columns.MESSAGE_CONSTANT] = sum(map(len, (*keys.values(), *pieces))) + len(fields) * _SHORT + _FRAME
         self.constant = max(self.constant, int(row[columns.MESSAGE_CONSTANT]))
 
     def _paste(self, piece: bytes) -> int:
@@ -142,7 +134,7 @@ def _field(schema: Any) -> tuple[int, int] | None:
     if not 0 < len(branches) <= MAX_BRANCHES or None in kinds:
         return None
     packed = sum(kind << 4 * place for place, kind in enumerate(kinds) if kind is not None)
-    return (len(branches) if isinstance(schema, list) else 0), packed
+    return (2 * len(branches) if isinstance(schema, list) else 0), packed
 
 
 def _kind(schema: Any) -> int | None:
@@ -166,7 +158,7 @@ def _pieces(events: Events) -> tuple[bytes, ...]:
     integrations = b"" if message.integrations is None else b',"integrations":' + orjson.dumps(message.integrations)
     return (
         head + b',"messageId":"',
-        orjson.dumps(events.message_ids.suffix)[1:-1],
+        orjson.dumps(events.message_ids.suffix)[1:],
         b',"userId":"',
         b',"anonymousId":"',
         b',"timestamp":"',

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from currents_segment.codecs import columns
 from currents_segment.codecs.catalogue import Catalogue
 from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, Span, joined
 from currents_segment.codecs.columns import Made, Runs
@@ -22,7 +23,6 @@ from currents_segment.codecs.message import MAX_MESSAGE
 from currents_segment.codecs.outcome import Outcome, Slow
 from currents_segment.codecs.profile import Profile
 from currents_segment.codecs.schema import Events, Writers
-from currents_segment.codecs.shape import MAX_NODES
 from currents_segment.codecs.tables import Tables
 
 MOST_BYTES: Final = 4 << 20  # of messages in one go: a thousand events take one
@@ -68,7 +68,9 @@ class Transcoder:
             slow=np.empty((MOST_SLOW, 7), np.int64),
             tally=np.empty((0, 2), np.int64),
             state=np.empty(6, np.int64),
-            seen=np.zeros((3, MAX_NODES), np.int64),
+            seen=np.zeros((columns.SECTIONS, columns.SEEN), np.int64),
+            drafts=np.empty(0, np.uint8),
+            drafted=np.empty(columns.DRAFTED, np.int64),
         )
 
     def decode(self, records: Records | Framed) -> Messages:
@@ -89,9 +91,12 @@ class Transcoder:
 
     def _transcode(self, source: _Source) -> Messages:
         rows = self._tables.rows_of(source.writers)
-        room = self._tables.constant + 6 * MAX_MESSAGE + SPARE
-        if len(self._made.bodies) < room:
-            self._made = self._made._replace(bodies=np.empty(room, np.uint8))
+        room = (
+            self._tables.constant + (1 + 6) * MAX_MESSAGE + SPARE
+        )  # of a draft that a text may still be added to; of its bytes \0 becomes six: \u0000
+        if len(self._made.drafts) < columns.SECTIONS * room:
+            bodies = np.empty(max(MOST_BYTES, (columns.SECTIONS + 1) * room), np.uint8)  # one message always finds its room
+            self._made = self._made._replace(bodies=bodies, drafts=np.empty(columns.SECTIONS * room, np.uint8))
         made = self._made._replace(tally=np.zeros((len(rows), 2), np.int64))
         made.state[:] = 0
         runs = Runs(np.frombuffer(source.data, np.uint8), source.which, source.begins, source.ends, source.counts, rows)

@@ -111,6 +111,44 @@ def test_doubles_are_written_as_the_reference_writes_them():
     assert 900 < made.slow[Slow.NUMBER] < 1_100
 
 
+@pytest.mark.parametrize("character", ["x", '"', "\\", "\0", "\x1f", "\x7f", "é", "€", "😀"])
+def test_texts_of_every_length_are_written_as_the_reference_writes_them(character):
+    """Around the steps in which they are copied, with a character at each place; the last of them stand at the end of all data."""
+    texts = [
+        "a" * place + character + "b" * rest
+        for size in (1, 31, 32, 62, 63, 64, 65, 128, 129)
+        for place in range(size)
+        for rest in (size - place - 1,)
+    ]
+    schema = {**FAST.schema(CLICK), "fields": [*FAST.schema(CLICK)["fields"], {"name": "x", "type": "string"}]}
+    made = both(schema, [FAST.event(schema, x=text) for text in texts])
+    assert {} == made.slow
+    assert texts == [message["properties"]["x"] for message in FAST.unpack(made)]
+    for text in texts[-129:]:
+        assert {} == both(schema, [FAST.event(schema, x=text)]).slow
+
+
+@pytest.mark.parametrize("texts", [[""] * 300_000, ["\0" * 5_000] * 100, ["\0" * 32_000] * 12, ["x" * 40_000] * 10, ["é" * 400] * 500])
+@pytest.mark.parametrize("field", ["new", "id"])
+def test_what_has_no_room_in_a_draft_is_not_drafted(texts, field):
+    """However much a datum claims to send: the reference path says what becomes of it, and of those beside it."""
+    kind = {"type": "array", "items": "string"}
+    schema = FAST.schema(CLICK, *[{"name": f"new_{number}", "type": ["null", kind]} for number in range(3)])
+    huge = dict.fromkeys(["new_0", "new_2"], texts) if field == "new" else {"id": texts[0] * 3, "new_1": texts}
+    made = both(schema, [FAST.event(schema, number, **(huge if number == 1 else {})) for number in range(3)])
+    assert (2, 1) == (len(made.ids), sum(made.slow.values()))
+
+
+def test_an_anonymous_event_with_text_that_is_none_is_none():
+    """However large the text is: it is looked at before the event is counted as one of an anonymous user."""
+    schema = FAST.schema(CLICK, {"name": "x", "type": "string"})
+    for size in (1, 100, 100_000):
+        event = FAST.event(schema, x="N" * size, external_user_id=None)
+        records = FAST.records(schema, [event])
+        spoiled = replace(records, data=records.data.replace(b"N" * size, b"N" * (size - 1) + b"\xff"))
+        assert ({Outcome.ANONYMOUS_USER: 1}, {Outcome.BAD_DATUM: 1}) == (both(schema, [event]).tally, FAST.decoder().decode(spoiled).tally)
+
+
 def test_each_time_is_written_as_the_reference_writes_it():
     """All days around the ends of months, leap years and centuries from 1970 to 9999."""
     schema = FAST.schema(CLICK)

@@ -31,7 +31,7 @@ def _texts(random):
     """Texts of all lengths around the steps in which they are copied, with what is hard at any place."""
     made = [b"", b"[REDACTED]", b"[REDACTED", b"[REDACTEd]", b"x"]
     for _ in range(20):
-        text = ["abcdefghij"[at % 10] for at in range(random.choice((1, 7, 15, 16, 17, 31, 32, 33, 48, 64, 100)))]
+        text = ["abcdefghij"[at % 10] for at in range(random.choice((1, 7, 16, 31, 32, 33, 62, 63, 64, 65, 100, 127, 128, 129)))]
         for _ in range(random.choice((0, 0, 0, 1, 1, 3))):
             text[random.randrange(len(text))] = random.choice(HARD)
         made.append("".join(text).encode())
@@ -188,14 +188,14 @@ def _framed(random, texts, which, datums):
     begins = [end - len(datum) for end, datum in zip(ends, datums, strict=True)]
     data = b"".join(b"\x00\x00\x00\x00\x07" + datum for datum in datums)
     writers = tuple((text, random.choice(("", wild.TYPE))) for text in texts)
-    offsets = np.arange(7, 7 + len(datums))
+    order = np.argsort(which, kind="stable") if random.random() < 0.5 else np.arange(len(datums))
     return Framed(
         writers,
-        np.array(which, np.uint16),
+        np.array(which, np.uint16)[order],
         data,
-        np.array(begins, np.int64),
-        np.array(ends, np.int64),
-        offsets,
+        np.array(begins, np.int64)[order],
+        np.array(ends, np.int64)[order],
+        order + 7,
         5.0,
         Origin("topic", "0", 7),
     )
