@@ -8,6 +8,7 @@ all figures (results.json); parts that are run alone keep the others' figures. `
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -169,7 +170,9 @@ def main(arguments: Sequence[str]) -> int:
             bench.warm()
         for part in ["race"] if given.quick else given.only:
             tell(f"{part} ...")
+            began = time.monotonic()
             found = results.keep(file, **PARTS[part](bench))
+            tell(f"  {time.monotonic() - began:.0f} s")
     (given.home / "spool").unlink()
     said = report.terminal(found)
     charts = report.charts(found)

@@ -71,20 +71,25 @@ def _figures(row: Mapping[str, Any], base: float) -> Iterator[str]:
 def pods(found: Found) -> list[list[str]]:
     """One pod beside two; medians of what was run more than once."""
     runs = found["pods"]["runs"]
-    rows = [["log", "connectors", "one pod, events/s", "two pods, events/s", "times", "CPU-s per million: one", "two", "equal output"]]
-    for source, connectors in dict.fromkeys((each["source"], each["connectors"]) for each in runs):
-        same = [each for each in runs if (each["source"], each["connectors"]) == (source, connectors)]
-        cpu = [median(each["cpu"] for each in same if each["processes"] == processes) for processes in (1, 2)]
-        one, two = (speed(found, source, connectors, processes) for processes in (1, 2))
-        equal = "yes" if all(each["equal"] for each in same) else "NO"
-        rows.append([source, f"{connectors}", f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}", *(f"{each:.2f}" for each in cpu), equal])
-    return rows if runs else [rows[0], [f"not measured: {found['pods']['why']}", *[""] * 7]]
+    head = ["log", "connectors", "one pod, events/s", "two pods, events/s", "times"]
+    rows = [[*head, "CPU-s per million: one", "two", "of its limit: one", "two", "equal output"]]
+    for shape in dict.fromkeys((each["source"], each["connectors"]) for each in runs):
+        one, two = (speed(found, *shape, processes) for processes in (1, 2))
+        same = [[each for each in runs if _shape(each) == (*shape, processes)] for processes in (1, 2)]
+        cpu = [f"{median(each['cpu'] for each in every):.2f}" for every in same]
+        limit = [f"{median(each['used'] for each in every):.0%}" for every in same]
+        equal = "yes" if all(each["equal"] for every in same for each in every) else "NO"
+        rows.append([shape[0], f"{shape[1]}", f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}", *cpu, *limit, equal])
+    return rows if runs else [rows[0], [f"not measured: {found['pods']['why']}", *[""] * 9]]
+
+
+def _shape(run: Mapping[str, Any]) -> tuple[str, int, int]:
+    return run["source"], run["connectors"], run["processes"]
 
 
 def speed(found: Found, source: str, connectors: int, processes: int) -> float:
     """Events/s of so many pods."""
-    runs, shape = found["pods"]["runs"], (source, connectors, processes)
-    return float(median(each["rate"] for each in runs if (each["source"], each["connectors"], each["processes"]) == shape))
+    return float(median(each["rate"] for each in found["pods"]["runs"] if _shape(each) == (source, connectors, processes)))
 
 
 def grown(found: Found) -> list[list[str]]:

@@ -7,7 +7,7 @@ ROW = {
     "name": "it", "group": "ours", "source": "Kafka", "processes": 1, "connectors": 1, "after_start": 3.2, "spread": [3.0, 3.5], "start": 1.2, "whole": 4.4, "rate": 100_000.0,
     "memory": 4e8, "events": 1_000_000, "equal": True, "rounds": 3, "requests": 2_000, "traffic": 100_000_000,
 }  # fmt: skip
-POD = {"source": "Kafka", "connectors": 1, "processes": 1, "cores": 0.5, "rate": 90_000.0, "cpu": 4.0, "equal": True}
+POD = {"source": "Kafka", "connectors": 1, "processes": 1, "cores": 0.4, "rate": 90_000.0, "cpu": 4.0, "used": 0.95, "equal": True}
 FOUND = {
     "race": [
         ROW,
@@ -46,7 +46,7 @@ def test_what_could_not_be_measured_is_neither_reached_nor_missed():
 
 def test_two_pods_are_held_against_the_median_of_one():
     """One bad moment of the machine decides nothing; an output that was wrong once does."""
-    assert ["Kafka", "1", "100,000", "169,000", "1.69", "4.00", "4.00", "yes"] == tables.pods(FOUND)[1]
+    assert ["Kafka", "1", "100,000", "169,000", "1.69", "4.00", "4.00", "95%", "95%", "yes"] == tables.pods(FOUND)[1]
     wrong = [*FOUND["pods"]["runs"], POD | {"equal": False}]
     assert "NO" == tables.pods(FOUND | {"pods": {"why": None, "runs": wrong}})[1][-1]
 
