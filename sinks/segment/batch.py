@@ -108,15 +108,15 @@ class Piece:
 
 
 def drop(piece: Piece, which: NDArray[np.bool_] | NDArray[np.integer]) -> Piece:
-    """The piece without the messages that `which` names, by a mask or by positions. What stays is copied run by run."""
+    """The piece without the messages that `which` names, by a mask or by positions. What stays is copied once, run by run."""
     keep = np.ones(piece.count, np.bool_)
     keep[which] = False
     if keep.all():
         return piece
     starts = np.concatenate(([0], piece.ends))
     edges = np.flatnonzero(np.diff(keep, prepend=False, append=False))  # first and one past the last of each run that stays, in turn
-    bounds = starts[edges].tolist()
-    runs = [piece.bodies[begin:end] for begin, end in zip(bounds[::2], bounds[1::2], strict=True)]
+    bounds, view = starts[edges].tolist(), memoryview(piece.bodies)
+    runs = [view[begin:end] for begin, end in zip(bounds[::2], bounds[1::2], strict=True)]
     return piece._with(b"".join(runs), np.diff(starts)[keep].cumsum())  # noqa: SLF001  # a function of this module
 
 
