@@ -50,14 +50,14 @@ def rebuild(  # noqa: PLR0917 - numba takes positions only
 ) -> None:
     """Write a part of the table anew without what is forgotten, a fifth larger than it needs; its place allowing."""
     entries = table[part]
-    kept = np.empty(taken[part], np.uint64)
-    count = 0
+    kept = np.empty(taken[part] + 1, np.uint64)
+    count, after = 0, newest % STAMPS + 1
     for i in range(sizes[part]):
         entry = entries[i]
-        if entry != 0 and (newest + 1 - int(entry & np.uint64(STAMPS))) % STAMPS <= span:
-            kept[count] = entry
-            count += 1
         entries[i] = 0
+        kept[count] = entry  # and without a branch, which nobody could foretell: the next overwrites what does not stay
+        age = after - int(entry & np.uint64(STAMPS))
+        count += int(entry != 0) & int(age + STAMPS * int(age < 0) <= span)
     sizes[part] = min(len(entries), max(LEAST, int(count * SPARE / FULL)))
     taken[part] = count
     size = np.uint64(sizes[part])
