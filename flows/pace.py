@@ -7,8 +7,10 @@ whole processor. And by chance it comes to be ahead: an epoch ends with a turn, 
 
 from typing import Final
 
+from currents_segment.flows.slots import SLOTS
+
 SHARE: Final = 0.1  # of an epoch: what is given away, at most, so that it ends together
-AGAIN: Final = 0.7  # of the last wait for the others: the next may be shorter, and nobody should sleep over its end
+AGAIN: Final = 0.7  # of the lesser of the last two waits for the others: the next may be shorter, and nobody should sleep over its end
 
 
 class Pace:
@@ -20,33 +22,33 @@ class Pace:
 
     def __init__(self, epoch: float) -> None:
         self._epoch, self._given = epoch, SHARE * epoch
-        self._slot = -1
+        self._slot = SLOTS  # the last that was asked or told of an end in this turn
         self._turn: float | None = None  # when it began
-        self._length = self._waited = 0.0  # how long the last turn took; how long the others took to end the last epoch
+        self._length = 0.0  # how long the last turn took
+        self._waits = (0.0, 0.0)  # how long the others took to end the last two epochs
         self._began = self._together = 0.0  # the epoch: when this worker ended the one before; when all had
         self._ended = True
 
     def asked(self, slot: int, now: float) -> None:
         """A slot is asked: in every turn those whose time has come, by number."""
-        if self._ended:
-            self._began, self._together = now if self._turn is None else self._turn, now
-            self._waited = min(now - self._began, self._given)
-        elif slot > self._slot:
-            self._slot = slot
-            return
-        else:
-            self._length = min(max(now - (self._turn or now), self._length / 2), self._given)
-        self._turn, self._slot, self._ended = now, slot, False
+        if slot <= self._slot:
+            if self._ended:
+                self._began, self._together, self._ended = now if self._turn is None else self._turn, now, False
+                self._waits = self._waits[1], now - self._began
+            else:
+                self._length = min(max(now - (self._turn or now), self._length / 2), self._given)
+            self._turn = now
+        self._slot = slot
 
-    def ended(self) -> None:
-        """The turn in which slots were asked last has ended the epoch. Told by each slot."""
-        self._ended = True
+    def ended(self, slot: int) -> None:
+        """This turn ends the slot's epoch, and that of all others; told of each, by number, before the next is asked or after all were."""
+        self._slot, self._ended = max(slot, self._slot), True
 
     def rest(self, now: float, wait: float) -> float:
         """For how long a slot that was asked just now, and wants to be asked after so many seconds, is not."""
         end = self._began + self._epoch
         if now >= end:
-            return max(wait, AGAIN * self._waited)  # this turn ends the epoch
+            return max(wait, AGAIN * min(self._waits))  # this turn ends the epoch
         if now + max(wait, self._length) >= end:
             return max(wait, self._together + self._epoch - now)  # the next would, before the others do
         return wait

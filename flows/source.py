@@ -171,7 +171,7 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         """Where every unit stands; an epoch ends here, so the next item must be a tick."""
         self._epoch_begins = True
         if self._pace is not None:
-            self._pace.ended()
+            self._pace.ended(self._slot)
         if self._logs.log is not None:
             self._positions.update(self._logs.log.positions(self._slot))
         return {"version": VERSION, "positions": dict(self._positions), "rewinds": self._rewinds}

@@ -42,17 +42,18 @@ class Worker:
             self.spun += 1
             self.at = max(min(self._due.values()), now + POLL)
             return
-        asked = [slot for slot in SLOTS if self._due[slot] <= now]
-        for slot in asked:
-            self.pace.asked(slot, self.at)
-            self.at += 1e-4
-            self._due[slot] = self.at + self.pace.rest(self.at, 0.0)
-        self.read += bool(asked)
-        self.at += self._random.uniform(0.01, self._longest) if asked else 0.0
-        if now - self._began >= 1.0:
+        ends, read = now - self._began >= 1.0, False
+        for slot in SLOTS:
+            if self._due[slot] <= now:
+                self.pace.asked(slot, self.at)
+                self.at += 1e-4
+                self._due[slot], read = self.at + self.pace.rest(self.at, 0.0), True
+            if ends:
+                self.pace.ended(slot)
+        self.read += read
+        self.at += self._random.uniform(0.01, self._longest) if read else 0.0
+        if ends:
             self._began, self.epoch, self.ended = now, self.epoch + 1, self.at
-            for _ in SLOTS:
-                self.pace.ended()
         self.at = max(self.at, min(self._due.values()))
 
 
@@ -111,7 +112,7 @@ def test_who_is_ahead_ends_its_epoch_when_the_others_do():
     pace = Pace(1.0)
     pace.asked(0, 9.98)
     pace.asked(0, 10.0)
-    pace.ended()
+    pace.ended(0)
     pace.asked(0, 10.3)
     assert 0.0 == pace.rest(10.9, 0.0)
     assert pytest.approx(0.34) == pace.rest(10.96, 0.05)
