@@ -24,6 +24,7 @@ from tests.bench.data import WAVES, currents
 from tests.bench.limits import UnlimitedError
 from tests.bench.load import tell
 from tests.bench.logs import Logs, opened
+from tests.bench.pods import TooFewError
 from tests.bench.race import Lap
 from tests.bench.rivals import redpanda
 
@@ -86,7 +87,7 @@ class Bench:
             for processes in (1, 2) * shape.times:
                 try:
                     every.append(pods.measure(self.logs, shape, processes, self.spool))
-                except UnlimitedError as error:
+                except (UnlimitedError, TooFewError) as error:
                     return {"pods": {"why": str(error), "runs": []}}
                 tell(f"  {shape.source}, {shape.connectors} connectors, {processes} pods: {every[-1].rate:,.0f} events/s")
         return {"pods": {"why": None, "runs": every}}

@@ -32,6 +32,10 @@ STEADY: Final = (
 )  # of the deliveries, between which speed is measured: before, not all have started, and in the end not all have something to do
 
 
+class TooFewError(Exception):
+    """No speed can be told of so few requests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What is carried.
@@ -83,6 +87,7 @@ def measure(logs: Logs, shape: Shape, processes: int, spool: Path) -> Pods:
 
     Raises:
         UnlimitedError: there are no limits here.
+        TooFewError: there was too little to carry.
     """
     reads = logs.kafka(shape.waves) if shape.source == "Kafka" else logs.bucket(shape.waves)
     events = logs.data.first(shape.waves) * shape.connectors
@@ -122,5 +127,6 @@ def steady(taken: Sequence[tuple[float, int]]) -> tuple[float, float, int]:
     times, counts = (np.array(column) for column in zip(*sorted(taken), strict=True))
     upto = counts.cumsum()
     first, last = np.searchsorted(upto, np.array(STEADY) * upto[-1])
-    assert first < last, f"{len(times)} requests are too few to tell a speed"
+    if first == last:
+        raise TooFewError(f"{len(times)} requests are too few to tell a speed")
     return float(times[first]), float(times[last]), int(upto[last] - upto[first])

@@ -30,7 +30,7 @@ _NEAREST: Final = (  # the innermost frame that is one of these
     (DEDUP, re.compile(r"\(.*flows/(dedup|known|known_files|kernels)\.py")),
     (HTTP, re.compile(r"\(.*(sinks/segment/(client|connection|keys|pool|reply|resolver)|asyncio|httptools)")),
     (WATCH, re.compile(r"\(.*flows/(board|status|ledger|telemetry|logs)")),
-    (SHELL, re.compile(r"\(.*(flows/(source|gate|items|segment|slots|lane|holdings)|sinks/)")),
+    (SHELL, re.compile(r"\(.*(flows/(source|gate|items|pace|segment|slots|holdings)|sinks/)")),
     (BYTEWAX, re.compile(r"^(cli_main|Process\._flow) \(|bytewax")),  # what runs there without a frame of its own is in Rust
 )
 _WAITS: Final = re.compile(r"^(\w+Selector\.select|Condition\.wait|Event\.wait|Thread\._wait_for_tstate_lock) \(")
