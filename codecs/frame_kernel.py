@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from currents_segment.codecs.frames import Frame, Framer, Framing
-from currents_segment.codecs.native import UNCOUNTED
+from currents_segment.codecs.native import UNCOUNTED, ahead
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +22,7 @@ LONGEST: Final = max(SIZES.values())
 MARK_SIZES: Final = (1, 2, 0)  # bytes of each that are no reference
 SINGLE: Final = (0xC3, 0x01)  # marks a single object; 0 marks Confluent's frame
 OTHERS: Final = (0x01, 0x4F)  # first bytes of frames that are not common: a GUID, a file
+AHEAD: Final = 16  # values: what came from the log a while ago is in no cache, and to wait for one after the other takes four times as long as to tell it
 IDS: Final = 1 << 31  # an id in a registry is below
 
 
@@ -86,6 +87,7 @@ def tell(  # noqa: PLR0917 - numba takes positions only
     count = 0
     last = 0
     for i in range(len(begins)):
+        ahead(data, begins[min(i + AHEAD, len(begins) - 1)])
         begin = begins[i]
         which[i], inner[i] = ODD, begin
         kind = _kind_of(data, begin, ends[i], sizes)

@@ -25,7 +25,7 @@ from currents_segment.codecs.profile import Profile
 from currents_segment.codecs.schema import Events, Writers
 from currents_segment.codecs.tables import Tables
 
-MOST_BYTES: Final = 4 << 20  # of messages in one go: a thousand events take one
+MOST_BYTES: Final = 8 << 20  # of messages in one go: four thousand events take half of it
 MOST_MESSAGES: Final = 8_192  # in one go
 MOST_SLOW: Final = 256  # events for the reference path in one go
 _ONE_EACH: Final = np.empty(0, np.int64)
