@@ -79,12 +79,14 @@ class _Joiner:
         self._limit = limit
         self._shape: Shape | None = None
         self._held: list[_Piece] = []
+        self._count = self._size = 0  # of what is held
 
     def pieces(self, block: Block, first: int) -> Iterator[_Piece]:
         """The block from record `first` on, in pieces of `limit` records or `MAX_JOINED` bytes at the most, or of one record."""
-        small = block.count <= self._limit and len(block.data) <= MAX_JOINED
-        cuts = iter([(0, 0)]) if small and not first else self._cuts(block, first)
-        for (record, begin), (end, stop) in pairwise(chain(cuts, [(block.count, len(block.data))])):
+        if not first and 0 < block.count <= self._limit and len(block.data) <= MAX_JOINED:
+            yield _Piece(Span(block.index, 0, block.count, len(block.data)), block.data, (block.index + 1, 0))
+            return
+        for (record, begin), (end, stop) in pairwise(chain(self._cuts(block, first), [(block.count, len(block.data))])):
             if end > record:
                 last = end == block.count
                 span = Span(block.index, record, end - record, stop - begin)
@@ -112,26 +114,27 @@ class _Joiner:
 
     def fits(self, piece: _Piece) -> bool:
         """Whether the piece can go with what is held."""
-        count = sum(each.span.count for each in self._held)
-        size = sum(each.span.size for each in self._held)
-        return not self._held or (count + piece.span.count <= self._limit and size + piece.span.size <= MAX_JOINED)
+        return not self._held or (self._count + piece.span.count <= self._limit and self._size + piece.span.size <= MAX_JOINED)
 
     def add(self, piece: _Piece) -> None:
         """Hold it."""
         self._held.append(piece)
+        self._count += piece.span.count
+        self._size += piece.span.size
 
     def flush(self) -> Iterator[tuple[Records, Next]]:
         """What is held, as one `Records`; nothing when nothing is held."""
         header = self._container.header
         if not self._held or header is None:
             return
-        held, self._held = self._held, []
+        held, count = self._held, self._count
+        self._held, self._count, self._size = [], 0, 0
         spans = tuple(piece.span for piece in held)
         records = Records(
             schema=header.schema,
             hint=self._hint,
             data=b"".join(piece.data for piece in held),
-            count=sum(span.count for span in spans),
+            count=count,
             arrival=self._arrival,
             origin=self._at(spans[0].block, spans[0].record),
             spans=spans,

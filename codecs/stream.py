@@ -77,10 +77,7 @@ class Cursor:
 
     def ended(self) -> bool:
         """Whether nothing is left."""
-        if not self.take(1):
-            return True
-        self.back(1)
-        return False
+        return self._at == len(self._held) and not self.peek(0, 1)
 
     def long(self) -> int | None:
         """An Avro long; None where the stream ends or it has more than 10 bytes."""
@@ -108,11 +105,14 @@ class Cursor:
     def _fill(self, count: int) -> None:
         if self._over:
             return
-        pieces = [self._held[self._mark :]]
+        rest = self._held[self._mark :]
         self._at, self._mark = self._at - self._mark, 0
-        missing = count + self._at - len(pieces[0])
+        pieces = [rest] if rest else []  # a single one is not copied
+        missing = count + self._at - len(rest)
         while missing > 0 and not self._over:
-            pieces.append(piece := self._stream.read(max(PIECE, missing)))
-            missing -= len(piece)
-            self._over = not piece
+            if piece := self._stream.read(max(PIECE, missing)):
+                pieces.append(piece)
+                missing -= len(piece)
+            else:
+                self._over = True
         self._held = b"".join(pieces)
