@@ -119,7 +119,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """Avro datums of one Kafka partition in the order of the log, each with the writer's schema that its frame named.
+    """Avro datums of one Kafka partition, each with the writer's schema that its frame named: those of a writer side by side, in the order of the log.
 
     Attributes:
         writers: what `which` counts: pairs of writer's schema (JSON text) and hint, as of `Records`.

@@ -1,24 +1,62 @@
-"""The gate: the credits that a sink slot gives its source slot for one connector, so that a connector that fails stops reading.
+"""The gate: the credits that sink slots give their source slots, so that a connector that fails stops reading, and none fills the memory.
+
+A connector has one bound for all slots of a process, in equal shares for those slots that have something of it under way. The bound follows its requests in
+flight: behind an endpoint that answers at once little is un-acked, behind a slow one as much as its requests can carry.
 
 Both slots live in the same process and share it. Nothing of it is kept: at every commit nothing is in transit, and what is
 held is counted again from the sink slot's own state.
 """
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Self
 
-EVENTS: Final = 4_000  # a slot and connector; what is held is written to the recovery store in every epoch, so no more than serves
-BYTES: Final = 1_500_000  # three full batches: one on its way, one being packed, one being read
-RESERVED: Final = (
-    4  # a connector that fails may have a quarter un-acked: it is written again and again. What is dead is written twice, then gone
-)
+
+class Bound(NamedTuple):
+    """So many events of a connector and so many bytes of their messages."""
+
+    events: int
+    size: int
+
+    def plus(self, more: "Bound", times: int) -> "Bound":
+        """With so many times more."""
+        return Bound(self.events + times * more.events, self.size + times * more.size)
+
+    def within(self, least: "Bound", most: "Bound") -> "Bound":
+        """Not less than one, nor more than the other."""
+        return Bound(min(max(self.events, least.events), most.events), min(max(self.size, least.size), most.size))
+
+
+class Bounds(NamedTuple):
+    """What a connector may have in a process.
+
+    Attributes:
+        whole: all, what is decided and not yet written included.
+        failing: un-acked while it fails, or has not yet succeeded: this is written to the recovery store again in every epoch.
+        working: un-acked while it works and nothing is in flight.
+        flying: more for each request in flight: what it carries, and what is to follow it.
+    """
+
+    whole: Bound = Bound(100_000, 24_000_000)
+    failing: Bound = Bound(16_000, 6_000_000)
+    working: Bound = Bound(40_000, 16_000_000)
+    flying: Bound = Bound(10_000, 2_000_000)
+
+    @classmethod
+    def of(cls, connectors: int) -> Self:
+        """For each of so many connectors that share the memory of a process."""
+        share = Bound(120_000 // max(1, connectors), 48_000_000 // max(1, connectors))
+        return cls(working=share.within(Bound(10_000, 4_000_000), cls().working))
+
+
+FEW: Final = Bound(250, 250_000)  # a smaller chunk is not worth its way; so much is never refused to a slot that has nothing
+USUAL: Final = 1_000.0  # bytes of a message, until some of the connector were seen
 
 
 @dataclass(slots=True)
 class Credit:
-    """What one connector has under way in one slot.
+    """What a connector has under way, in one slot or in all of a process.
 
     Attributes:
         transit: events emitted by the source and not yet accounted for by the sink slot.
@@ -34,71 +72,117 @@ class Credit:
     dead: int = 0
     dead_size: int = 0
 
-    def below(self, events: int, size: int, share: int) -> bool:
-        """Whether all of it stays below the bounds, and what is not dead below a share of them."""
-        alive, alive_size = self.transit + self.held - self.dead, self.size - self.dead_size
-        return self.transit + self.held < events and self.size < size and alive < events // share and alive_size < size // share
+    @property
+    def alive(self) -> int:
+        """Events that are not decided."""
+        return self.transit + self.held - self.dead
+
+    @property
+    def under_way(self) -> int:
+        """All events."""
+        return self.transit + self.held
+
+    def weight(self, each: float) -> float:
+        """Bytes of them; of those in transit it is not known, and each counts as so many."""
+        return self.size - self.dead_size + self.transit * each
 
 
 class Gate:
-    """Bounds what is in transit and un-acked, for each slot and connector alone.
+    """Bounds what is in transit and un-acked, for each connector alone.
 
-    `opened` is asked by the source before each read; the sink slot reports `arrived` and `released`. Thread-safe.
+    `room` is asked by the source before each read; the sink slot reports `arrived` and `released`. Thread-safe.
     """
 
-    def __init__(self, events: int = EVENTS, size: int = BYTES) -> None:
-        self._events, self._size = events, size
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._lock = threading.Lock()
-        self._credits: dict[tuple[int, str], Credit] = {}
+        self._slots: dict[str, dict[int, Credit]] = {}
+        self._all: dict[str, Credit] = {}
         self._echoes: dict[int, int] = {}
-        self._requests: dict[int, int] = {}
+        self._flying: Counter[str] = Counter()
         self._working: set[str] = set()
 
-    def _credit(self, slot: int, connector: str) -> Credit:
-        return self._credits.setdefault((slot, connector), Credit())
+    def room(self, slot: int, connector: str) -> int:
+        """How many events the source may read as the slot's next chunk; 0: none.
 
-    def opened(self, slot: int, connector: str) -> bool:
-        """Whether the source may read another chunk.
-
-        One that fails or has not yet succeeded may have a quarter un-acked. What expires leaves that quarter at once, though it is held until its letters are
-        written: else a connector that is down for longer than its events live could not expire them as fast as new ones come.
+        What expires leaves the bound of what is un-acked at once, though it is held until its letters are written: else a connector that is down for longer
+        than its events live could not expire them as fast as new ones come.
         """
         with self._lock:
-            return self._credit(slot, connector).below(self._events, self._size, 1 if connector in self._working else RESERVED)
+            bound = self._bound(connector)
+            every = self._all.get(connector)
+            if every is None or not every.under_way:
+                return bound.events
+            message = every.size / every.held if every.held else USUAL
+            few = max(1, min(FEW.events, int(FEW.size / message)))
+            if every.under_way >= self._bounds.whole.events or every.weight(message) + every.dead_size >= self._bounds.whole.size:
+                return 0
+            slots = self._slots[connector]
+            mine = slots.get(slot)
+            active = sum(1 for credit in slots.values() if credit.alive)
+            if mine is None or not mine.alive:
+                return max(
+                    few, min(bound.events - every.alive, bound.events // (active + 1), int((bound.size - every.weight(message)) / message))
+                )
+            room = min(bound.events - every.alive, bound.events // active - mine.alive)
+            room_size = min(bound.size - every.weight(message), bound.size / active - mine.weight(message))
+            room = min(room, int(room_size / message))
+            return room if room >= few else 0
+
+    def _bound(self, connector: str) -> Bound:
+        """Of what is un-acked."""
+        if connector not in self._working:
+            return self._bounds.failing
+        return self._bounds.working.plus(self._bounds.flying, self._flying[connector]).within(Bound(0, 0), self._bounds.whole)
 
     def emitted(self, slot: int, connector: str, events: int) -> None:
         """The source sent a chunk of so many records on its way."""
-        with self._lock:
-            self._credit(slot, connector).transit += events
+        self._add(slot, connector, transit=events)
 
     def arrived(self, slot: int, connector: str, emitted: int, held: int, size: int) -> None:
         """A chunk and all its verdicts are at the sink slot, which keeps `held` events of `size` bytes."""
-        with self._lock:
-            credit = self._credit(slot, connector)
-            credit.transit -= emitted
-            credit.held += held
-            credit.size += size
+        self._add(slot, connector, transit=-emitted, held=held, size=size)
 
     def released(self, slot: int, connector: str, held: int, size: int) -> None:
         """Events left the sink slot: delivered."""
-        self.arrived(slot, connector, 0, -held, -size)
+        self._add(slot, connector, held=-held, size=-size)
 
     def died(self, slot: int, connector: str, held: int, size: int) -> None:
         """Events that are held are decided: they expired, were refused or could not be read."""
-        with self._lock:
-            credit = self._credit(slot, connector)
-            credit.dead += held
-            credit.dead_size += size
+        self._add(slot, connector, dead=held, dead_size=size)
 
     def buried(self, slot: int, connector: str, held: int, size: int) -> None:
         """The dead left the sink slot: they are written."""
-        self.died(slot, connector, -held, -size)
-        self.released(slot, connector, held, size)
+        self._add(slot, connector, held=-held, size=-size, dead=-held, dead_size=-size)
+
+    def _add(self, slot: int, connector: str, *, transit: int = 0, held: int = 0, size: int = 0, dead: int = 0, dead_size: int = 0) -> None:
+        with self._lock:
+            for credit in (self._slots.setdefault(connector, {}).setdefault(slot, Credit()), self._all.setdefault(connector, Credit())):
+                credit.transit += transit
+                credit.held += held
+                credit.size += size
+                credit.dead += dead
+                credit.dead_size += dead_size
 
     def working(self, connector: str, works: bool) -> None:
         """The connector's last attempt succeeded, or did not."""
         with self._lock:
             (self._working.add if works else self._working.discard)(connector)
+
+    def works(self, connector: str) -> bool:
+        """Whether it did."""
+        with self._lock:
+            return connector in self._working
+
+    def requests(self, connector: str, change: int) -> None:
+        """So many more (or fewer) of its requests are in flight."""
+        with self._lock:
+            self._flying[connector] += change
+
+    def quiet(self) -> bool:
+        """No request is in flight."""
+        with self._lock:
+            return not self._flying.total()
 
     def echo(self, slot: int, tick: int) -> None:
         """The sink slot has seen this tick; all that was sent before it is there."""
@@ -108,20 +192,7 @@ class Gate:
         """The last tick that the sink slot has seen; 0 before the first."""
         return self._echoes.get(slot, 0)
 
-    def requests(self, slot: int, change: int) -> None:
-        """So many more (or fewer) requests of this slot are in flight."""
-        with self._lock:
-            self._requests[slot] = self._requests.get(slot, 0) + change
-
-    def quiet(self, slot: int) -> bool:
-        """No request of this slot is in flight."""
-        return not self._requests.get(slot)
-
     def idle(self, slot: int) -> bool:
         """Nothing of this slot is in transit or held."""
-        return not any(credit.transit or credit.held for credit in self._of(slot))
-
-    def _of(self, slot: int) -> Iterator[Credit]:
         with self._lock:
-            credits_ = [credit for (owner, _), credit in self._credits.items() if owner == slot]
-        return iter(credits_)
+            return not any(slots[slot].under_way for slots in self._slots.values() if slot in slots)

@@ -21,7 +21,7 @@ class Opened(Protocol):
     """One connector in one source; as `source.Log`, and what is known of it."""
 
     def units(self, slot: int) -> Sequence[Unit]: ...  # noqa: D102 - as `source.Log`
-    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None: ...  # noqa: D102 - as above
+    def read(self, unit: Unit, most: int) -> tuple[Records | Framed, ...] | None: ...  # noqa: D102 - as above
     def positions(self, slot: int) -> Mapping[Key, Any]: ...  # noqa: D102 - as above
     def exhausted(self, slot: int) -> bool: ...  # noqa: D102 - as above
 
@@ -60,7 +60,7 @@ class Bucket:
         """The classes of the slot."""
         return self._units[slot]
 
-    def read(self, unit: Unit, most: int = 1) -> tuple[Records | Framed, ...] | None:
+    def read(self, unit: Unit, most: int) -> tuple[Records | Framed, ...] | None:
         """The class's next records, or None when none are ready."""
         read = self._log.read(unit.partition, most)
         return None if read is None else read.records
@@ -134,9 +134,9 @@ class OpenLogs:
             self._units[slot] = in_turn(each)
         return self._units[slot]
 
-    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
-        """The unit's next records, or None when none are ready."""
-        return self._logs[unit.connector, unit.log.partition("/")[0]].read(unit)
+    def read(self, unit: Unit, most: int) -> tuple[Records | Framed, ...] | None:
+        """The unit's next records, of so many events at the most, or None when none are ready."""
+        return self._logs[unit.connector, unit.log.partition("/")[0]].read(unit, most)
 
     def positions(self, slot: int) -> Mapping[Key, Any]:
         """What a slot keeps at a commit."""

@@ -22,7 +22,7 @@ from currents_segment.flows.board import Board
 from currents_segment.flows.clock import clock
 from currents_segment.flows.config import Config
 from currents_segment.flows.errors import FailedError, UserError
-from currents_segment.flows.gate import Gate
+from currents_segment.flows.gate import Bounds, Gate
 from currents_segment.flows.known import Window
 from currents_segment.flows.known_files import Files
 from currents_segment.flows.logs import OpenLogs
@@ -74,7 +74,7 @@ class Process:
         self.stop = Stop()
         self._addresses = addresses
         self._clock = clock(environ)
-        self._gate = Gate()
+        self._gate = Gate(Bounds.of(len(config.connectors)))
         self._loads = Loads()
         self._requests = Requests()
         self._tracing = tracing.setup(environ, service_version=version("currents-segment"), process_id=place.process)

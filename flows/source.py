@@ -17,6 +17,10 @@ from currents_segment.flows.slots import NAMES, Key, Place, Unit
 from currents_segment.flows.stop import Stop
 
 IDLE: Final = 0.05  # s: until a slot that found nothing looks again: with hundreds of units, looking is what an idle process costs
+SOON: Final = (
+    0.005  # s: until one looks again that found much just now, or whose gate is closed for a moment, by a connector that is being served
+)
+MUCH: Final = 250  # events
 
 State = dict[str, Any]
 """`version`; `positions` {key: packed position}; `rewinds` {connector: (how often it was set back, when last)}.
@@ -45,8 +49,11 @@ class Log(Protocol):
     def units(self, slot: int) -> Sequence[Unit]:
         """The units of a slot at the moment: more may come, none goes."""
 
-    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
-        """The next records, whose position moves as one, or None when none are ready; moves the unit's position behind them."""
+    def read(self, unit: Unit, most: int) -> tuple[Records | Framed, ...] | None:
+        """The next records, whose position moves as one, or None when none are ready; moves the unit's position behind them.
+
+        They are `most` events at the most, but for what cannot be divided.
+        """
 
     def positions(self, slot: int) -> Mapping[Key, Any]:
         """What to keep at a commit: the position of each unit behind what `read` gave, as plain values."""
@@ -88,7 +95,9 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         logs.register(slot, self._positions)
         self._tick = 0
         self._turn = slot  # each slot begins with another connector, so that none waits for all others
-        self._epoch_begins, self._idle, self._ending = True, False, False
+        self._epoch_begins, self._ending = True, False
+        self._pause = 0.0  # s until it is asked again
+        self._patience = IDLE  # s until it is after it found nothing
         self._last_tick: int | None = None
         self._stopped_at: float | None = None
 
@@ -112,7 +121,7 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
                     items += self._end()
             except FailedError as error:  # not a bug: end in good order, then say so
                 self._stop.fail(error)
-        self._idle = not items
+        self._pause = 0.0 if items else self._patience
         return items
 
     def _read(self, log: Log) -> list[Read]:
@@ -122,16 +131,23 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         second where decoding is slow. Four chunks a slot took 2.6 s.
         """
         units = log.units(self._slot)
-        opened: dict[str, bool] = {}  # a slot may have hundreds of units of a few connectors
+        room: dict[str, int] = {}  # a slot may have hundreds of units of a few connectors
         for _ in units:
             unit = units[self._turn % len(units)]
             self._turn += 1
-            if unit.connector not in opened:
-                opened[unit.connector] = self._gate.opened(self._slot, unit.connector)
-            if opened[unit.connector] and (records := log.read(unit)) is not None:
-                self._gate.emitted(self._slot, unit.connector, emitted(records))
+            if unit.connector not in room:
+                room[unit.connector] = self._gate.room(self._slot, unit.connector)
+            if not (most := room[unit.connector]):
+                continue
+            if (records := log.read(unit, most)) is not None:
+                self._gate.emitted(self._slot, unit.connector, count := emitted(records))
+                self._patience = SOON if count >= MUCH else IDLE
                 rewinds, _ = self._rewinds.get(unit.connector, (0, 0.0))
                 return [Raw(self._slot, unit.connector, records, rewinds)]
+        if any(not most and self._gate.works(connector) for connector, most in room.items()):
+            self._patience = SOON
+        else:
+            self._patience = min(IDLE, 2 * self._patience)
         return []
 
     def _end(self) -> list[Read]:
@@ -149,10 +165,10 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
         """A stop waits, for a while, for the slot's requests in flight; then a last tick carries their acks into the last snapshot."""
         now = time.monotonic()
         self._stopped_at = self._stopped_at or now
-        if self._gate.quiet(self._slot) or now - self._stopped_at > self._stop.grace:
+        if self._gate.quiet() or now - self._stopped_at > self._stop.grace:
             self._ending = True
             return [self._next_tick()]
-        self._idle = True
+        self._pause = IDLE
         return []
 
     def _next_tick(self) -> Tick:
@@ -161,9 +177,7 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
 
     def next_awake(self) -> datetime | None:
         """At once while there is something to read, unless the epoch ends and there are others to wait for."""
-        wait = IDLE if self._idle else 0.0
-        if self._pace is not None:
-            wait = self._pace.rest(time.monotonic(), wait)
+        wait = self._pause if self._pace is None else self._pace.rest(time.monotonic(), self._pause)
         return datetime.now(UTC) + timedelta(seconds=wait) if wait else None
 
     @loud

@@ -112,17 +112,17 @@ class KafkaLog:
             self._apply(view)
         return self._units[slot]
 
-    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
-        """The partition's next messages as records, or None when none are ready; moves its position behind them."""
+    def read(self, unit: Unit, most: int) -> tuple[Records | Framed, ...] | None:
+        """The partition's next messages as records, so many at the most, or None when none are ready; moves its position behind them."""
         if self._stopped:
             return None
         lane = self._lanes[unit]
-        self._reader.fill(lane)
+        self._reader.fill(lane, most := min(most, LIMIT))
         if lane.ready is NOTHING:
             return None
         if lane.held is not None and self._monotonic() < lane.again:
             return None
-        taken = self._assembler.assemble(lane.head(LIMIT, LIMIT_BYTES), lane.topic, lane.number)
+        taken = self._assembler.assemble(lane.head(most, LIMIT_BYTES), lane.topic, lane.number)
         self._hold(lane, taken.why)
         if not taken.count:
             return None

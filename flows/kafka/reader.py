@@ -104,12 +104,12 @@ class Reader:
             self._client.unassign((lane.topic, lane.number))
         lane.assigned = lane.waiting = False
 
-    def fill(self, lane: Lane) -> None:
-        """What has come of a partition goes into its lane, up to a chunk."""
+    def fill(self, lane: Lane, most: int) -> None:
+        """What has come of a partition goes into its lane, up to so many."""
         if self._monotonic() >= self._quiet_until:
             self._serve()
         if lane.waiting:
-            self._fetch(lane, LIMIT - lane.ready.count)
+            self._fetch(lane, most - lane.ready.count)
 
     def _serve(self) -> None:
         self._quiet_until = self._monotonic() + QUIET

@@ -46,6 +46,7 @@ class Piece:
         failed_since: when these messages first failed on their own (a batch refused alone), seconds since the epoch; None if they did not.
         origin: where the chunk's first record stands in the log.
         trace: trace id and span id of the chunk's span; not kept over a restart.
+        slot: number of the slot that it came through, and whose state holds it.
     """
 
     bodies: bytes | memoryview
@@ -54,6 +55,7 @@ class Piece:
     failed_since: float | None
     origin: Origin
     trace: tuple[int, int] | None = None
+    slot: int = 0
 
     @property
     def count(self) -> int:
@@ -94,17 +96,18 @@ class Piece:
         )
 
     @classmethod
-    def restore(cls, state: Snapshot) -> Self:
-        """The piece that `state` was taken of."""
+    def restore(cls, state: Snapshot, slot: int) -> Self:
+        """The piece that `state` was taken of, in the slot that kept it."""
         bodies, lengths, arrival, failed_since, origin = state
-        return cls(unpack(bodies), np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64), arrival, failed_since, Origin(*origin))
+        ends = np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64)
+        return cls(unpack(bodies), ends, arrival, failed_since, Origin(*origin), slot=slot)
 
     def by(self, now: float) -> Self:
         """With no failure later than now: a wall clock that was set back while nothing ran puts off no expiry. The arrival is the log's own time."""
         return replace(self, failed_since=self.failed_since and min(self.failed_since, now))
 
     def _with(self, bodies: bytes | memoryview, ends: NDArray[np.int64]) -> Self:
-        return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace)
+        return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace, self.slot)
 
 
 def drop(piece: Piece, which: NDArray[np.bool_] | NDArray[np.integer]) -> Piece:

@@ -55,10 +55,10 @@ class Dead:
         return (isinstance(self.content, Piece), self.connector, self.outcome.value, content, self.status, self.why, self.tries, self.at)
 
     @classmethod
-    def restore(cls, state: tuple[Any, ...]) -> "Dead":
-        """What `state` was taken of."""
+    def restore(cls, state: tuple[Any, ...], slot: int) -> "Dead":
+        """What `state` was taken of, in the slot that kept it."""
         is_piece, connector, outcome, content, status, why, tries, at = state
-        return cls(connector, Outcome(outcome), Piece.restore(content) if is_piece else _letter(content), status, why, tries, at)
+        return cls(connector, Outcome(outcome), Piece.restore(content, slot) if is_piece else _letter(content), status, why, tries, at)
 
     def records(self, workspace: str) -> Iterator[DeadLetter]:
         """The dead letters, one for each message."""

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -52,7 +52,7 @@ class Driver:
     """One connector's sender. Its methods run on the sender's event loop; what it shares with slots is moved under `lock`.
 
     Attributes:
-        lanes: what is un-acked, by slot.
+        lane: what is un-acked.
         health: of the connector, as restored and seen since.
         tried: an attempt failed in this process after the last success; without one nothing expires.
         asked_until: what the endpoint asked to wait for; it outlives a restart, our own backoff does not.
@@ -77,7 +77,7 @@ class Driver:
         fail: Callable[[BaseException], None],
     ) -> None:
         self.connector = connector
-        self.lanes: dict[int, Lane] = {}
+        self.lane = Lane()
         self.health = Health()
         self.tried = False
         self.asked_until = 0.0
@@ -138,21 +138,13 @@ class Driver:
                 if self._key.changed():
                     self.news.key_replaced()
                     self.health = rekeyed(self.health)
-                    for failed in self.lanes.values():
-                        failed.hurry()
+                    self.lane.hurry()
                 self.news.still_failing(now - (self.health.failing_since or now), self.time_to_loss(now, None), self.why)
             self._expire(now)
             if not due(self.health.wait_until, now):
                 return min(LOOK, self.health.wait_until - now)
-            delay = self._may_send(monotonic)
-            ready = [lane for lane in self.lanes.values() if lane.ready(now, monotonic, self._full)] if delay <= 0 else []
-            while ready and delay <= 0:
-                lane = min(ready, key=lambda one: (len(one.flight), one.since))
-                if (batch := lane.next(now, monotonic, self._full)) is not None:
-                    self._start(client, lane, batch, monotonic)
-                if not lane.ready(now, monotonic, self._full):
-                    ready.remove(lane)
-                delay = self._may_send(monotonic)
+            while (delay := self._may_send(monotonic)) <= 0 and (batch := self.lane.next(now, monotonic, self._full)) is not None:
+                self._start(client, batch, monotonic)
             return self._until_next(now, monotonic, delay)
 
     def _may_send(self, monotonic: float) -> float:
@@ -164,19 +156,18 @@ class Driver:
         if delay > 0:
             return max(0.001, min(delay, LOOK))
         wait, age = LOOK, self._limits.batch_age
-        for lane in self.lanes.values():
-            if lane.waiting:
-                wait = min(wait, lane.since + age - monotonic)
-            for retry in lane.retries:
-                if not due(retry.at, now):
-                    wait = min(wait, retry.at - now)
+        if self.lane.waiting:
+            wait = min(wait, self.lane.since + age - monotonic)
+        for retry in self.lane.retries:
+            if not due(retry.at, now):
+                wait = min(wait, retry.at - now)
         return max(0.005, wait)
 
-    def _start(self, client: Client, lane: Lane, batch: Batch, monotonic: float) -> None:
+    def _start(self, client: Client, batch: Batch, monotonic: float) -> None:
         self.flying += 1
-        self._gate.requests(lane.slot, +1)
+        self._gate.requests(self._name, +1)
         self._next_request = max(monotonic, self._next_request) + self._pause
-        task = asyncio.get_running_loop().create_task(self._send(client, lane, batch))
+        task = asyncio.get_running_loop().create_task(self._send(client, batch))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -185,53 +176,54 @@ class Driver:
         if not task.cancelled() and (bug := task.exception()) is not None:
             self._fail(bug)
 
-    async def _send(self, client: Client, lane: Lane, batch: Batch) -> None:
+    async def _send(self, client: Client, batch: Batch) -> None:
         begin = time.monotonic()
         batch.begun = batch.begun or self._clock.wall()
         try:
             answer = await client.send(batch.pieces, tries=batch.tries, with_retry_count=batch.with_retry_count, now=self._clock.wall)
         finally:
             self.flying -= 1
-            self._gate.requests(lane.slot, -1)
+            self._gate.requests(self._name, -1)
         result = "200" if isinstance(answer, Delivered) else str(answer.why)
         self.results[result] += 1
         self._watch.request(self._name, result, time.monotonic() - begin, batch.events)
         with self._lock:
-            ended = self._settle(lane, batch, answer, result)
+            ended = self._settle(batch, answer, result)
         if ended:
             self.batches += 1
             self._watch.batch(self._name, batch, result, self._clock.wall())
         self.wake()
 
-    def _settle(self, lane: Lane, batch: Batch, answer: Answer, result: str) -> bool:
+    def _settle(self, batch: Batch, answer: Answer, result: str) -> bool:
         """What the answer means for the batch and for the connector; whether the batch has ended."""
         now, before = self._clock(), self.health
         self.health, action = step(before, answer, tries=batch.tries, now=now, random=self._random.random())
         if isinstance(answer, Wait | Retry) and answer.after:
             self.asked_until = self.health.wait_until
-        lane.landed(batch)
+        self.lane.landed(batch)
         match action:
             case Done():
-                self._slots[lane.slot].delivered(self._name, batch.pieces)
+                for slot, pieces in by_slot(batch.pieces).items():
+                    self._slots[slot].delivered(self._name, pieces)
             case Again(at=at, tries=tries, with_retry_count=with_retry_count):
                 if with_retry_count:  # else only the header was wrong
                     self._failed(batch, before, now, result)
                 batch.at, batch.tries, batch.with_retry_count = at, tries, with_retry_count and batch.with_retry_count
-                lane.back(batch)
+                self.lane.back(batch)
             case Hold(at=at):
                 self._failed(batch, before, now, result)
                 batch.at = at
-                lane.back(batch)
+                self.lane.back(batch)
             case Halve() if batch.events > 1:
-                lane.back(*batch.halves())
+                self.lane.back(*batch.halves())
             case Halve(status=status) | Reject(status=status):
-                self._bury(lane, batch.pieces, Outcome.REFUSED, status=status, why=result, tries=batch.tries + 1)
+                self._bury(batch.pieces, Outcome.REFUSED, status=status, why=result, tries=batch.tries + 1)
         if self.health.working:
-            self.tried = self.tried and any(other.retries for other in self.lanes.values())
+            self.tried = self.tried and bool(self.lane.retries)
             self.why = self.why if self.tried else None
         self._gate.working(self._name, self.health.working)
         self.news.changed(before, self.health, self.why, now)
-        return batch not in lane.retries
+        return batch not in self.lane.retries
 
     def _failed(self, batch: Batch, before: Health, now: float, result: str) -> None:
         """A batch that fails while its connector works has a clock of its own from here on; one that fails in an outage has the outage's."""
@@ -272,10 +264,9 @@ class Driver:
 
     def _running(self) -> Iterator[tuple[Piece, float]]:
         """What is held and has a clock that runs, with that clock."""
-        for lane in self.lanes.values():
-            for piece in lane.unacked():
-                if (clock := self.clock_of(piece)) is not None:
-                    yield piece, clock
+        for piece in self.lane.unacked():
+            if (clock := self.clock_of(piece)) is not None:
+                yield piece, clock
 
     def _expire(self, now: float) -> None:
         """Nothing expires unless an attempt failed in this process: after days of our own downtime the endpoint gets its chance first."""
@@ -287,11 +278,17 @@ class Driver:
             clock = self.clock_of(piece)
             return clock is not None and now - clock > limit
 
-        for lane in self.lanes.values():
-            gone = lane.expire(expired)
-            if gone:
-                self._bury(lane, gone, Outcome.EXPIRED, why=self.why or "")
+        self._bury(self.lane.expire(expired), Outcome.EXPIRED, why=self.why or "")
 
-    def _bury(self, lane: Lane, pieces: list[Piece], outcome: Outcome, *, status: int | None = None, why: str, tries: int = 0) -> None:
+    def _bury(self, pieces: list[Piece], outcome: Outcome, *, status: int | None = None, why: str, tries: int = 0) -> None:
         name, now = self._name, self._clock.wall()
-        self._slots[lane.slot].bury([Dead(name, outcome, replace(piece.owned(), trace=None), status, why, tries, now) for piece in pieces])
+        for slot, mine in by_slot(pieces).items():
+            self._slots[slot].bury([Dead(name, outcome, replace(piece.owned(), trace=None), status, why, tries, now) for piece in mine])
+
+
+def by_slot(pieces: Iterable[Piece]) -> dict[int, list[Piece]]:
+    """Whose they are."""
+    found: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        found.setdefault(piece.slot, []).append(piece)
+    return found

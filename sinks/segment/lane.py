@@ -1,4 +1,4 @@
-"""A lane: what one connector holds un-acked in one slot, oldest first. Plain data, moved about under the sender's lock."""
+"""A lane: what one connector holds un-acked in a process, oldest first. Plain data, moved about under the sender's lock."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -66,10 +66,9 @@ class Batch:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """Messages of one connector in one slot.
+    """Messages of one connector, of all slots of the process; a batch may hold some of several.
 
     Attributes:
-        slot: number of the slot.
         waiting: pieces not yet in a batch.
         retries: batches to be sent again, or halves of one, oldest first.
         flight: batches that a request carries now, oldest first.
@@ -78,7 +77,6 @@ class Lane:
         since: when the oldest of `waiting` came here, in seconds of the monotonic clock.
     """
 
-    slot: int
     waiting: deque[Piece] = field(default_factory=deque)
     retries: list[Batch] = field(default_factory=list)
     flight: list[Batch] = field(default_factory=list)
@@ -157,7 +155,3 @@ class Lane:
         for batch in (*self.flight, *self.retries):
             yield from batch.pieces
         yield from self.waiting
-
-    def count(self) -> int:
-        """Messages un-acked."""
-        return self.events + sum(batch.events for batch in (*self.flight, *self.retries))

@@ -18,7 +18,7 @@ from currents_segment.sinks.keeper import Keeper
 from currents_segment.sinks.segment.backoff import Health
 from currents_segment.sinks.segment.batch import Piece, drop
 from currents_segment.sinks.segment.dead import Dead
-from currents_segment.sinks.segment.lane import Lane
+from currents_segment.sinks.segment.driver import Driver
 from currents_segment.sinks.segment.loads import Keep, Loads
 from currents_segment.sinks.segment.sender import Sender
 from currents_segment.sinks.segment.state import NOTHING, VERSION, State, migrated
@@ -40,7 +40,7 @@ class SinkSlot:
         self.number = number
         self.accounts = {name: Account.restore(counts) for name, counts in state["ledger"].items()}
         self.restored: dict[str, dict[str, int]] = state["ledger"]
-        self.dead = [Dead.restore(one) for one in state["dead"]]
+        self.dead = [Dead.restore(one, number) for one in state["dead"]]
         self._committed = len(self.dead)  # the state is committed, so these may be written
         self._burying = 0
         self._kept: dict[Piece | Dead, tuple[Any, ...]] = {}  # as of the last snapshot: while nothing moves, nothing is packed again
@@ -62,7 +62,7 @@ class SinkSlot:
                 parked["health"][name], parked["warned"][name] = (failing_since, last_ok, asked_until), warned
         for name, pieces in state["lanes"].items():
             if name in self._sender.drivers:
-                restored = [Piece.restore(piece).by(self._sender.clock()) for piece in pieces]
+                restored = [Piece.restore(piece, self.number).by(self._sender.clock()) for piece in pieces]
                 self._hold(name, restored, emitted=0)
             else:
                 parked["lanes"][name] = pieces
@@ -93,7 +93,7 @@ class SinkSlot:
     def take(self, chunk: Chunk, keep: Keep | None) -> None:
         """A chunk of this slot is whole, and these of its messages are no duplicates; None: all."""
         messages, name = chunk.messages, chunk.connector
-        piece = Piece(messages.bodies, messages.ends, chunk.arrival, None, chunk.origin, chunk.trace)
+        piece = Piece(messages.bodies, messages.ends, chunk.arrival, None, chunk.origin, chunk.trace, self.number)
         if keep is not None:
             piece = drop(piece, ~keep)
         duplicates = len(messages.ends) - piece.count
@@ -112,8 +112,7 @@ class SinkSlot:
             self._admit(letters)
 
     def _hold(self, connector: str, pieces: list[Piece], *, emitted: int) -> None:
-        lane = self._sender.drivers[connector].lanes.setdefault(self.number, Lane(self.number))
-        lane.add(pieces, time.monotonic())
+        self._sender.drivers[connector].lane.add(pieces, time.monotonic())
         self._gate.arrived(self.number, connector, emitted, sum(piece.count for piece in pieces), sum(piece.size for piece in pieces))
 
     def _admit(self, dead: Iterable[Dead]) -> None:
@@ -159,8 +158,10 @@ class SinkSlot:
         driver = self._sender.drivers.get(connector)
         if driver is None:
             return sum(len(piece[1]) // 4 for piece in self._parked["lanes"].get(connector, ()))
-        lane = driver.lanes.get(self.number)
-        return lane.count() if lane else 0
+        return sum(piece.count for piece in self._unacked(driver))
+
+    def _unacked(self, driver: Driver) -> list[Piece]:
+        return [piece for piece in driver.lane.unacked() if piece.slot == self.number]
 
     def snapshot(self) -> State:
         """The slot's state, a consistent cut; called at the end of every epoch, since every epoch has a tick.
@@ -173,7 +174,7 @@ class SinkSlot:
         with self._sender.lock:
             self._committed = len(self.dead)  # durable once this epoch commits, so at the next `accept`
             drivers = self._sender.drivers.items()
-            lanes = {name: list(driver.lanes[self.number].unacked()) for name, driver in drivers if self.number in driver.lanes}
+            lanes = {name: pieces for name, driver in drivers if (pieces := self._unacked(driver))}
             every: tuple[Piece | Dead, ...] = (*self.dead, *(piece for pieces in lanes.values() for piece in pieces))
             self._kept = {one: self._kept.get(one) or one.state() for one in every}
             return {

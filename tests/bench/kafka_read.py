@@ -22,6 +22,7 @@ from tests.system.rig import PATIENCE, wait
 from currents_segment.flows.config import load
 from currents_segment.flows.items import emitted
 from currents_segment.flows.kafka import settings
+from currents_segment.flows.kafka.assembly import LIMIT
 from currents_segment.flows.slots import SLOTS
 
 EVENTS: Final = 100_000  # made; they come into the topic again and again
@@ -84,7 +85,7 @@ def ours(logs: Logs, topic: str, _partitions: int, home: Path) -> Iterator[Turn]
             units = reading.log.units(slot)
             for _ in units:
                 turns[slot] += 1
-                if (read := reading.log.read(units[turns[slot] % len(units)])) is not None:
+                if (read := reading.log.read(units[turns[slot] % len(units)], LIMIT)) is not None:
                     count += emitted(read)
                     break
         return count

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -27,12 +28,11 @@ from tests.system.rig import command
 from currents_segment.codecs.chunk import Origin
 from currents_segment.flows.clock import clock
 from currents_segment.flows.config import Connector
-from currents_segment.flows.gate import Gate
+from currents_segment.flows.gate import Bounds, Gate
 from currents_segment.sinks.segment.batch import Piece, document, gzipped
 from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.dead import Dead
 from currents_segment.sinks.segment.keys import Key
-from currents_segment.sinks.segment.lane import Lane
 from currents_segment.sinks.segment.sender import Sender
 
 CHUNK = 1000
@@ -60,15 +60,16 @@ class Fed:
     """A slot whose source always has more, as long as its gate is open and there are events left."""
 
     def __init__(self, number: int, sender: Sender, gate: Gate, piece: Piece, left: list[int]) -> None:
-        self._number, self._sender, self._gate, self._piece, self._left = number, sender, gate, piece, left
-        self._lane = sender.drivers[NAME].lanes.setdefault(number, Lane(number))
+        self._number, self._sender, self._gate, self._left = number, sender, gate, left
+        self._piece = replace(piece, slot=number)
+        self._lane = sender.drivers[NAME].lane
         sender.slots[number] = self
         self.delivered_events = 0
 
     def feed(self) -> bool:
         """As its source slot would; whether it did."""
         with self._sender.lock:
-            if self._left[0] <= 0 or not self._gate.opened(self._number, NAME):
+            if self._left[0] <= 0 or not self._gate.room(self._number, NAME):
                 return False
             self._left[0] -= CHUNK
             self._gate.arrived(self._number, NAME, 0, CHUNK, self._piece.size)
@@ -97,7 +98,7 @@ def settings(url: str, key: Path) -> Connector:
 
 def sent(connector: Connector, piece: Piece, events: int, slots: int) -> tuple[float, float]:
     """CPU-seconds and seconds that the sender takes for so many events; this thread, which feeds it, does not count."""
-    gate, done = Gate(), threading.Event()
+    gate, done = Gate(Bounds()), threading.Event()
     watch: Any = SimpleNamespace(request=lambda *_: done.set(), batch=lambda *_: None)
     sender = Sender({NAME: connector}, gate=gate, clock=clock({}), watch=watch, stopping=lambda: False)
     left = [events]

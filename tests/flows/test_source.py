@@ -1,13 +1,14 @@
 from collections import Counter, defaultdict, deque
+from datetime import UTC, datetime
 
 import pytest
 
 from currents_segment.codecs.chunk import Origin, Records
 from currents_segment.flows.errors import FailedError, UserError
-from currents_segment.flows.gate import Gate
+from currents_segment.flows.gate import Bound, Bounds, Gate
 from currents_segment.flows.items import Raw, Tick
 from currents_segment.flows.slots import SLOTS, Place, Unit
-from currents_segment.flows.source import Logs, SlotPartition, SlotSource
+from currents_segment.flows.source import MUCH, SOON, Logs, SlotPartition, SlotSource
 from currents_segment.flows.stop import Stop
 
 UNITS = [Unit(connector, "log", partition) for connector in ("a", "b") for partition in range(16)]
@@ -27,11 +28,13 @@ class Queues:
         self.at |= {unit: kept[unit.slot].get((unit.connector, unit.log, unit.partition), 0) for unit in self.known}
         self.ready = defaultdict(deque)
         self.fault = None
+        self.most = {}
 
     def units(self, slot):
         return [unit for unit in self.known if unit.slot == slot]
 
-    def read(self, unit):
+    def read(self, unit, most):
+        self.most[unit] = most
         if self.fault:
             raise self.fault
         if not self.ready[unit]:
@@ -48,7 +51,8 @@ class Queues:
 
 @pytest.fixture
 def gate():
-    gate = Gate(events=100, size=1_000)
+    bound = Bound(1_000, 1_000_000)
+    gate = Gate(Bounds(whole=bound, failing=bound, working=bound, flying=Bound(0, 0)))
     gate.working("a", works=True)
     gate.working("b", works=True)
     return gate
@@ -80,7 +84,7 @@ def test_a_tick_is_the_first_item_of_every_epoch(gate):
 def test_a_closed_gate_stops_reading_for_its_connector_and_for_no_other(gate):
     """What is not read stays in the log."""
     slot, log = build(gate)
-    gate.emitted(SLOT, "a", 100)
+    gate.emitted(SLOT, "a", 1_000)
     log.ready[mine("a")].append(records())
     log.ready[mine("b")].append(records())
     assert [Tick(SLOT, 1), Raw(SLOT, "b", (records(),))] == slot.next_batch()
@@ -94,6 +98,48 @@ def test_a_slot_reads_one_chunk_a_turn_of_each_connector_in_turn(gate):
         log.ready[mine(name)].extend([records(), records()])
     turns = [[item.connector for item in slot.next_batch() if isinstance(item, Raw)] for _ in range(4)]
     assert [["a"], ["b"]] * 2 in (turns, turns[::-1])
+
+
+def test_a_chunk_is_as_large_as_the_gate_allows(gate):
+    """What is held un-acked stays bounded, however much lies in the log."""
+    slot, log = build(gate)
+    gate.emitted(SLOT + 1, "a", 400)
+    slot.next_batch()
+    assert 500 == log.most[mine("a")]
+    assert 1_000 == log.most[mine("b")]
+
+
+def pause(slot):
+    """s until the slot is asked again."""
+    awake = slot.next_awake()
+    return 0.0 if awake is None else (awake - datetime.now(UTC)).total_seconds()
+
+
+def test_a_slot_looks_again_soon_after_it_found_much_and_then_less_and_less_often(gate):
+    """What is fetched comes in bursts; and looking at hundreds of units is what an idle process costs."""
+    slot, log = build(gate)
+    log.ready[mine("a")].append(records(MUCH))
+    slot.next_batch()
+    assert 0.0 == pause(slot)
+    gate.arrived(SLOT, "a", MUCH, 0, 0)
+    pauses = []
+    for _ in range(6):
+        slot.next_batch()
+        pauses.append(round(pause(slot), 2))
+    assert [0.01, 0.02, 0.04, 0.05, 0.05, 0.05] == pauses
+
+
+def test_a_slot_looks_again_soon_when_a_connector_that_works_has_closed_its_gate(gate):
+    """It opens within milliseconds; that of one that fails may stay closed for hours."""
+    slot, _ = build(gate)
+    slot.next_batch()
+    gate.emitted(SLOT, "a", 1_000)
+    slot.next_batch()
+    assert pause(slot) <= SOON
+    gate.working("a", works=False)
+    for _ in range(5):
+        slot.next_batch()
+    assert pause(slot) > SOON
 
 
 def test_a_unit_that_comes_up_later_is_read_and_kept(gate):
@@ -159,10 +205,10 @@ def test_a_stop_reads_no_more_waits_for_requests_in_flight_and_ends_with_a_tick(
     stop = Stop()
     slot, log = build(gate, stop=stop)
     log.ready[mine("a")].append(records())
-    gate.requests(SLOT, +1)
+    gate.requests("a", +1)
     stop.request()
     assert [] == slot.next_batch()
-    gate.requests(SLOT, -1)
+    gate.requests("a", -1)
     assert [Tick(SLOT, 1)] == slot.next_batch()
     with pytest.raises(StopIteration):
         slot.next_batch()
@@ -173,7 +219,7 @@ def test_a_stop_waits_no_longer_than_its_grace(gate):
     """What a request that hangs carries stays un-acked, and is sent again by the next run."""
     stop = Stop(grace=0.0)
     slot, _ = build(gate, stop=stop)
-    gate.requests(SLOT, +1)
+    gate.requests("a", +1)
     stop.request()
     assert [] == slot.next_batch()
     assert [Tick(SLOT, 1)] == slot.next_batch()
@@ -192,7 +238,7 @@ def test_a_source_that_cannot_be_read_ends_a_bounded_run_in_good_order(gate):
 
 def test_a_process_lists_its_own_slots_only():
     """In source and sink alike, so that both ends of a slot meet in one process."""
-    source = SlotSource(Place(1, 3), logs=Logs(Place(1, 3), Queues), gate=Gate(), stop=Stop(), once=False)
+    source = SlotSource(Place(1, 3), logs=Logs(Place(1, 3), Queues), gate=Gate(Bounds()), stop=Stop(), once=False)
     assert ["01", "04", "07", "10", "13"] == source.list_parts()
 
 

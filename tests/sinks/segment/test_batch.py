@@ -47,7 +47,8 @@ def test_state(texts, failed_since):
     """A piece comes back from its pickled state as it was, but for the trace."""
     whole = _piece(texts)
     whole = Piece(whole.bodies, whole.ends, 5.5, failed_since, ORIGIN, (1, 2))
-    back = Piece.restore(pickle.loads(pickle.dumps(whole.state())))
+    back = Piece.restore(pickle.loads(pickle.dumps(whole.state())), 7)
+    assert 7 == back.slot
     assert texts == list(back.messages())
     assert (5.5, failed_since, ORIGIN, None, np.int64) == (back.arrival, back.failed_since, back.origin, back.trace, back.ends.dtype)
 

@@ -83,7 +83,7 @@ def test_dead_letters_that_cannot_be_written_hold_their_connector_and_are_writte
 def test_a_bug_in_the_sender_is_raised_in_the_dataflow(tmp_path):
     """The process must die and resume from the last commit, not stand still."""
     with world(tmp_path) as one:
-        one.driver.lanes[SLOT] = None
+        one.driver.lane = None
         one.sender.wake(["shop"])
         until(lambda: one.sender.bug)
         with pytest.raises(RuntimeError, match="the sender thread died"):

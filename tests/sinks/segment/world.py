@@ -11,7 +11,7 @@ from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
 from currents_segment.flows.dedup import gathered
-from currents_segment.flows.gate import Gate
+from currents_segment.flows.gate import Bounds, Gate
 from currents_segment.flows.items import Chunk, Tick, Verdict
 from currents_segment.flows.simulate.segment import Double
 from currents_segment.sinks.dead_letters import Scope, opened
@@ -69,7 +69,7 @@ class World:
         self.double, self.folder = double, folder
         self.offset, self.stepped = offset, 0.0
         self.stopping = False
-        self.gate = Gate(events=2_000, size=1_000_000)
+        self.gate = Gate(Bounds())
         key = folder / "key"
         if not key.exists():
             key.write_text("write-key-of-shop")

@@ -11,6 +11,7 @@ from tests.system.rig import PATIENCE, wait
 
 from currents_segment.codecs.chunk import Framed, Records
 from currents_segment.flows.config import load
+from currents_segment.flows.kafka.assembly import LIMIT
 from currents_segment.flows.kafka.log import KafkaLog
 from currents_segment.flows.kafka.registry import SchemaRegistry
 from currents_segment.flows.kafka.watch import Watch
@@ -66,7 +67,7 @@ class Reading:
         """Every unit is asked until it has nothing, or until there were so many chunks."""
         for slot in range(SLOTS):
             for unit in self.log.units(slot):
-                while chunks and (read := self.log.read(unit)) is not None:
+                while chunks and (read := self.log.read(unit, LIMIT)) is not None:
                     chunks -= 1
                     topic = unit.log.partition("/")[2]
                     for each in read:
