@@ -7,6 +7,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from currents_segment.codecs.native import UNCOUNTED
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -23,6 +25,11 @@ LEAST = 16  # entries of a part
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile at the first call, or load what an earlier process compiled."""
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+
+
+def uncounted(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for a function that makes no array (see `UNCOUNTED`)."""
+    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, **UNCOUNTED)(function))
 
 
 @compiled
@@ -70,7 +77,7 @@ def rebuild(  # noqa: PLR0917 - numba takes positions only
         entries[at] = kept[i]
 
 
-@compiled
+@uncounted
 def fetch(table: NDArray[np.uint64], sizes: NDArray[np.int64], ids: NDArray[np.uint64], start: int, seen: NDArray[np.bool_]) -> None:
     """Look at the entries where the ids from `start` on begin to be looked for; `seen` [n] receives whether each is taken.
 
@@ -82,7 +89,7 @@ def fetch(table: NDArray[np.uint64], sizes: NDArray[np.int64], ids: NDArray[np.u
         seen[i] = table[part, at] != 0
 
 
-@compiled
+@uncounted
 def insert(  # noqa: PLR0917 - numba takes positions only
     table: NDArray[np.uint64],
     sizes: NDArray[np.int64],

@@ -132,7 +132,7 @@ def take(queue: deque[Piece], max_bytes: int = MAX_BYTES, max_events: int = MAX_
     room, places = max_bytes - ENVELOPE, max_events
     while queue and places:
         piece = queue[0]
-        fits = min(places, int(np.searchsorted(piece.ends, room, side="right")))
+        fits = min(places, piece.count if piece.size <= room else int(piece.ends.searchsorted(room, side="right")))
         if fits < piece.count:
             fits = fits or (0 if taken else 1)
             if fits:
