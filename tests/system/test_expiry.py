@@ -156,7 +156,7 @@ def test_every_event_expires_within_a_minute_of_its_clock(job, double, moved, tm
 
 def test_a_crash_while_events_expire(job, double, moved, tmp_path):
     """No event is both delivered and kept as expired: it is written only when the commit that decided it is known to be there."""
-    made = export(tmp_path / "export", "--tidy", count=20_000)  # more than is held while nothing succeeds
+    made = export(tmp_path / "export", "--tidy", count=120_000)  # more than is held, what has expired included
     down = double.fault(do="status", status=503)
     main = job(made.folder)
     began = time.time()
