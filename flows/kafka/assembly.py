@@ -224,8 +224,8 @@ def arrivals(times: NDArray[np.int64], now: float) -> NDArray[np.float64]:
 
 
 def together(came: NDArray[np.float64]) -> int:
-    """How many of the first messages came within a minute of the first."""
-    apart = np.abs(came - came[0]) > LIMIT_TIME
+    """How many of the first messages came within a minute of each other."""
+    apart = np.maximum.accumulate(came) - np.minimum.accumulate(came) > LIMIT_TIME
     return int(apart.argmax()) if apart.any() else len(came)
 
 

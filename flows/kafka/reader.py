@@ -22,7 +22,7 @@ from currents_segment.flows.kafka.lane import Lane
 from currents_segment.flows.kafka.run import Run
 
 AHEAD: Final = (
-    8 << 20
+    16 << 20
 )  # bytes of values that lie ready for a connector, over all partitions, when none is taken; in memory they are several times as much
 LEAST, MOST = 128 << 10, 5 << 20  # of them for each partition, however many there are
 ANSWER: Final = 1 << 20  # bytes that are asked for at once, of a partition; librdkafka's own default

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from tests.flows.kafka.messages import run
 
@@ -7,7 +8,7 @@ from currents_segment.codecs.frames import HEADER, fingerprint
 from currents_segment.codecs.outcome import Outcome
 from currents_segment.flows.config import Kafka
 from currents_segment.flows.errors import UserError
-from currents_segment.flows.kafka.assembly import Assembler
+from currents_segment.flows.kafka.assembly import Assembler, together
 from currents_segment.flows.kafka.registry import Pending, Unusable
 
 NOW = 1_769_860_800.0
@@ -39,6 +40,12 @@ def assembler():
 
 def framed(schema, datum=b"\x02a"):
     return b"\x00" + schema.to_bytes(4, "big") + datum
+
+
+def test_no_two_messages_of_a_chunk_came_more_than_a_minute_apart():
+    """Producers' clocks differ: what came before the first counts as what came after it."""
+    assert 2 == together(np.array([100.0, 60.0, 130.0]))
+    assert 3 == together(np.array([100.0, 75.0, 130.0]))
 
 
 def test_messages_of_several_schemas_go_together(assembler):
