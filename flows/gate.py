@@ -113,7 +113,7 @@ class Gate:
             every = self._all.get(connector)
             if every is None or not every.under_way:
                 return bound.events
-            message = every.size / every.held if every.held else USUAL
+            message = max(1.0, every.size / every.held) if every.held else USUAL  # what cannot be read may be held without a byte
             few = max(1, min(FEW.events, int(FEW.size / message)))
             if every.under_way >= self._bounds.whole.events or every.weight(message) + every.dead_size >= self._bounds.whole.size:
                 return 0

@@ -110,6 +110,13 @@ def test_what_is_dead_leaves_the_small_part_at_once(gate):
     assert gate.room(3, "a")
 
 
+def test_what_has_no_bytes_counts_as_events(gate):
+    """Of an empty file nothing but the letter that says so is kept."""
+    gate.arrived(3, "a", 0, 15_000, 0)
+    assert 1_000 == gate.room(3, "a")
+    assert 250 <= gate.room(4, "a")
+
+
 def test_one_connectors_gate_is_never_anothers(gate):
     """One that holds all it may is nothing to the others."""
     gate.emitted(3, "a", 100_000)

@@ -16,14 +16,14 @@ from tests.oracle.world import HOUR, World
 
 EVERYTHING: Final = {"events": ["*"], "anonymous_users": True}
 STEADY, DOWN, BACK, REFUSER = (Connector(name, "acme", EVERYTHING) for name in ("steady", "down", "back", "refuser"))
-EVENTS: Final = 1_200  # of one file or partition: more than one chunk, and more than a connector that fails may hold
+EVENTS: Final = 1_200  # of one file or partition: more than one chunk, and more than a connector that fails may hold here
 SABOTAGE: Final = Path(__file__).parent / "sabotage"
 
 
 def sabotaged(guard: str) -> Mapping[str, str]:
-    """The environment of processes without this guard; of whole ones for an empty name."""
+    """The environment of processes without this guard; of whole ones for an empty name. In all of them a connector that fails may hold little."""
     path = os.environ.get("PYTHONPATH")
-    return {"SABOTAGE": guard, "PYTHONPATH": f"{SABOTAGE}{os.pathsep}{path}" if path else str(SABOTAGE)} if guard else {}
+    return {"SABOTAGE": guard, "PYTHONPATH": f"{SABOTAGE}{os.pathsep}{path}" if path else str(SABOTAGE)}
 
 
 def trap(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from currents_segment.flows.bucket.log import BucketLog
 from currents_segment.flows.dedup import ShardLogic
+from currents_segment.flows.gate import Bound, Gate
 from currents_segment.flows.items import Verdict
 from currents_segment.flows.kafka.lane import Lane
 from currents_segment.flows.kafka.settings import CONSUMER
@@ -107,4 +108,12 @@ def a_restart_begins_the_time_to_expiry_anew():
     Driver.restore = lambda self, health, *more: restore(self, replace(health, failing_since=None), *more)
 
 
-globals()[os.environ["SABOTAGE"]]()
+def little_is_let_in():
+    """No guard is taken out by it: a connector that fails may hold less than a file or partition of the schedule has."""
+    begin = Gate.__init__
+    Gate.__init__ = lambda self, bounds: begin(self, bounds._replace(failing=Bound(1_000, 375_000)))
+
+
+little_is_let_in()
+if guard := os.environ["SABOTAGE"]:
+    globals()[guard]()

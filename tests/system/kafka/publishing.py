@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,10 +86,21 @@ class Topic:
         """Of messages that are written safely."""
         return Producer({"bootstrap.servers": self.broker.address(), "linger.ms": 20, "acks": "all", "log_level": 0, **config})
 
-    def publish(self, made: Export, *, partitions: int = 1, first: int = 0, frame: Frame | None = None, topic: str = "") -> int:
-        """All events of an export, those of a user always to the same partition; how many there are."""
-        producer, count = self.producer(), 0
-        for schema, event in events(made):
+    def publish(
+        self,
+        made: Export,
+        *,
+        partitions: int = 1,
+        first: int = 0,
+        frame: Frame | None = None,
+        topic: str = "",
+        begin: int = 0,
+        end: int | None = None,
+        **config: Any,
+    ) -> int:
+        """The events of an export, all or from one to another, those of a user always to the same partition; how many there are."""
+        producer, count = self.producer(**config), 0
+        for schema, event in islice(events(made), begin, end):
             partition = first + hashlib.sha256(str(event.get("user_id")).encode()).digest()[0] % partitions
             producer.produce(topic or self.name, (frame or self.confluent)(schema, event), partition=partition)
             producer.poll(0)

@@ -108,7 +108,7 @@ class Reading:
 def offsets(records: Records | Framed) -> list[int]:
     """Of the messages that the records come from."""
     if isinstance(records, Framed):
-        return list(records.offsets.tolist())
+        return sorted(records.offsets.tolist())
     if records.damage is not None:
         return [records.damage.origin.block]
     return [int(records.origin.object.partition("@")[2])]  # a file

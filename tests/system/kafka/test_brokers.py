@@ -134,15 +134,14 @@ def beside(job, calm, folder):
 
 def test_a_network_that_swallows_everything(cluster, topic, source, job, double, events, calm, tmp_path):  # noqa: PLR0917 - fixtures
     """Nothing fails and nothing comes: status names silent brokers, `check` all of them, the connector beside notices nothing, and in the end all is there once."""
-    topic.publish(events, partitions=3)
-    double.fault(do="pass", delay=0.2)
-    main = job(source(options={"queued.max.messages.kbytes": 64}), LIMITS)
+    topic.publish(events, partitions=3, end=1_000)
+    main = job(source(), LIMITS)
     beside(main, calm, tmp_path / "bucket")
     run = main.start()
     main.until_kept(0.1 * events.due())
     for proxy in cluster.proxies.values():
         proxy.swallow()
-    double.clear()
+    topic.publish(events, partitions=3, begin=1_000, **{"bootstrap.servers": cluster.plain})
     main.until(lambda: "the brokers do not answer in time" in (main.connector()["lag"]["error"] or ""), "the fault")
     said = command("check", main.config, code=1).stdout
     assert [] == [place for place in map(cluster.place, NUMBERS) if f"{place} says nothing" not in said]

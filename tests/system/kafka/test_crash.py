@@ -32,6 +32,7 @@ def test_broker_and_registry_go_and_come_back(job, double, kafka, events):
     assert 0 == double.kept()
     kafka.registry.fault = None
     main.until_kept(0.2 * events.due())
+    main.until(lambda: main.connector()["lag"]["error"] is None, "the end of the registry's fault")
     kafka.broker.kill()
     main.until(lambda: main.connector()["lag"]["error"], "the broker's fault")
     double.clear()

@@ -104,7 +104,7 @@ def test_the_type_from_a_header_and_from_the_topic(reading, kafka):
     assert 0 == producer.flush(30)
     by_header = reading(kafka.source(type="header:kind"), bare=False)
     by_header.until_got(kafka.name, 0, [0, 1])
-    assert ["users.canvas.Entry", ""] == [each.hint for each in by_header.records]
+    assert {0: "users.canvas.Entry", 1: ""} == {each.origin.block: each.hint for each in by_header.records}
     by_topic = reading(kafka.source(type="topic", types={kafka.name: "users.messages.email.Click"}), bare=False)
     by_topic.until_got(kafka.name, 0, [0, 1])
     assert ["users.messages.email.Click"] == [each.hint for each in by_topic.records]
