@@ -20,7 +20,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from tests.flows.kafka.registry import RegistryDouble
 from tests.oracle.container import Stretch, container, datum, misread
 from tests.oracle.inputs import Lot
-from tests.oracle.truth import Fact
+from tests.oracle.truth import SPREAD, Fact
 from tests.system.kafka.broker import Broker
 from tests.system.rig import PATIENCE, wait
 
@@ -33,7 +33,6 @@ BAD_SCHEMAS: Final = ("stranger", "protobuf")
 TOPICS: Final = (("stamped", 3, True), ("plain", 2, False))  # name, partitions, and whether the broker says when a message came
 MOST: Final = 8  # partitions of a topic, and topics of a workspace
 NOBODY: Final = 1_000_000_000  # an id that no schema has
-SPREAD: Final = 60.0  # s that events which share a clock may have come apart: as documented, none expires early, and each within a minute
 LARGE: Final = 1_000  # a lot of so many lies in one partition: more than a chunk
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import xxhash
 
 CATALOGUE: Final = Path(__file__).parents[2] / "codecs" / "catalogue.json"
+SPREAD: Final = 60.0  # s that events which share a clock may have come apart: as documented, none expires early, and each within a minute
 ENVELOPE: Final = ("id", "user_id", "external_user_id", "time")
 UNPUBLISHED: Final = {  # where these go in types whose payload was never published
     "email_address": "context.traits.email",
