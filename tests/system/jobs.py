@@ -118,10 +118,17 @@ class Job:
 
     def connector(self, name: str = "shop") -> Connector:
         """One connector's part of it, as soon as the last run has written one."""
-        wait(lambda: ((found := self.status()) and name in found["connectors"]) or not self.runs[-1].running(), "a status")
-        document = self.status()
-        assert document is not None, self.runs[-1].text()
-        return document["connectors"][name]
+
+        def look() -> Connector | None:  # once a look: a run that begins takes away what the one before it wrote
+            document = self.status()
+            if document is not None and name in document["connectors"]:
+                return document["connectors"][name]
+            assert self.runs[-1].running(), f"it ended without a status\n{self.runs[-1].text()}"
+            return None
+
+        found = wait(look, "a status")
+        assert found is not None
+        return found
 
     def outcomes(self, name: str = "shop") -> dict[str, int]:
         """Its ledger as the last run left it, which adds up."""
