@@ -16,7 +16,7 @@ from currents_segment.flows.items import emitted
 AHEAD: Final = 4_000  # events ready per unit, or one piece that has more: all of them are taken at once while the gate is open
 AHEAD_BYTES: Final = 1 << 20  # or these bytes, and one piece more: sixteen units of ten connectors stay near 300 MB even at the worst
 LIMIT_TIME: Final = (
-    60.0  # s between arrivals that are taken together: a chunk has one clock, and no event may expire more than a minute after its own
+    0.5  # s between arrivals that are taken together: a chunk has one clock, and each of its events, and letters, is said to have come then
 )
 
 
@@ -185,7 +185,7 @@ class Lane:
         self.position = replace(self.position, reading=None)
 
     def take(self, most: int) -> Read | None:
-        """What is ready and came within a minute, up to so many events, but one piece at least."""
+        """What is ready and came at the same time, up to so many events, but one piece at least."""
         if not self.ready:
             return None
         pieces: list[Piece] = []

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from tests.oracle.container import DAMAGES, container
 from tests.oracle.inputs import Lot
 from tests.oracle.kafka import Kafka
-from tests.oracle.truth import SPREAD, Fact
+from tests.oracle.truth import Fact
 
 HOUR: Final = 3600.0  # s
 
@@ -82,7 +82,7 @@ class Folder:
         return [
             Fact(
                 (str(folder), key, each.block, each.record), now, lot.known, typed=not loose, fields=lot.fields,
-                event=each.event, damage=each.damage, count=each.count, spread=SPREAD,
+                event=each.event, damage=each.damage, count=each.count,
             )
             for each in stretches
         ]  # fmt: skip

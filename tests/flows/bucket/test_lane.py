@@ -205,8 +205,8 @@ def test_what_is_taken_together_is_no_more_than_asked_for():
 
 
 @given(st.lists(st.floats(0, 200), min_size=1, max_size=20))
-def test_what_is_taken_together_came_within_a_minute(arrivals):
-    """A chunk has the clock of its newest event, and none may expire more than a minute late."""
+def test_what_is_taken_together_came_at_the_same_time(arrivals):
+    """A chunk has the clock of its newest event, and its events and their letters are said to have come then."""
     one = describe("event_type=t/f.avro", 10, 0.0)
     lane = Lane(Position(), Position())
     for n, arrival in enumerate(arrivals):
