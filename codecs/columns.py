@@ -48,8 +48,8 @@ class Made(NamedTuple):
         bodies: uint8, messages, a comma behind each.
         ends: int64, where each ends, its comma included.
         ids: uint64, the deduplication id of each.
-        slow: int64[…, 7], datums for the caller.
-        tally: int64[writers, 2], is raised by the datums that were read or counted, and by those of anonymous users among them.
+        slow: int64[…, HANDED], datums for the caller.
+        tally: int64[writers, TALLY], is raised by the datums that were read or counted, by those of anonymous users among them, and by the messages.
         state: int64[6], where to go on, and how much was made.
         seen: int64[SECTIONS, SEEN], what the envelope of the datum at hand is.
         drafts: uint8, what each section of its message is; each has an equal part of this.
@@ -100,11 +100,11 @@ FAST, COUNTED, SLOW = range(3)
 # Why a datum is for the caller: positions in `outcome.Slow`.
 SCHEMA, DATUM, NOT_TEXT, NO_ID, NO_TIME, NOBODY, SIZE, NUMBER = range(8)
 
-# Columns of `slow`: run, number of the datum within it, where it begins and ends (-1: all the rest of the run is for the caller), why, and how many bytes
-# and messages were made before it.
-RUN, NTH, BEGIN, END, REASON, BYTES, MESSAGES = range(7)
+# Columns of `slow`: run, number of the datum within it, where it begins and ends (-1: all the rest of the run is for the caller), why, and how many
+# messages were made before it.
+RUN, NTH, BEGIN, END, REASON, MESSAGES, HANDED = range(7)
 
 # Columns of `state`: where to go on, and what was written.
 AT_RUN, AT_NTH, AT_BYTE, WRITTEN, SENT_COUNT, SLOW_COUNT = range(6)
 
-WALKED, ANONYMOUS = range(2)  # columns of `tally`
+WALKED, ANONYMOUS, SENT, TALLY = range(4)  # columns of `tally`

@@ -23,7 +23,6 @@ from currents_segment.codecs.columns import (
     AT_NTH,
     AT_RUN,
     BEGIN,
-    BYTES,
     COUNTED,
     DATUM,
     DATUM_MOST,
@@ -46,6 +45,7 @@ from currents_segment.codecs.columns import (
     RUN,
     SCHEMA,
     SECTIONS,
+    SENT,
     SENT_COUNT,
     SIZE,
     SIZE_OF,
@@ -138,6 +138,7 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
                         ids[sent] = digest(data, seen[ID, AT], seen[ID, SIZE_OF], seeds[row]) or np.uint64(1)
                         message_ends[sent] = to = after
                         sent += 1
+                        tally[writer, SENT] += 1
             if why < 0:
                 tally[writer, WALKED] += 1
         elif at < end:
@@ -150,7 +151,7 @@ def _transcode(runs: Runs, tables: Rows, made: Made, anonymous_users: bool, larg
                 whole = False
                 break
             slow[handed, RUN], slow[handed, NTH], slow[handed, BEGIN], slow[handed, END] = run, number, at, behind
-            slow[handed, REASON], slow[handed, BYTES], slow[handed, MESSAGES] = why, to, sent
+            slow[handed, REASON], slow[handed, MESSAGES] = why, sent
             handed += 1
             if behind < 0:
                 run, number = run + 1, 0

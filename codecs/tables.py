@@ -69,7 +69,7 @@ class Tables:
     def rows_of(self, writers: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
         """The row of each pair of writer's schema and hint. Rows from before may be gone then."""
         known = self._known
-        new = sum(each not in known for each in writers)
+        new = len({*writers} - known.keys())
         if new and len(known) + new > MAX_WRITERS:
             self._clear()
             known = self._known

@@ -24,7 +24,7 @@ class Raw(NamedTuple):
     """Records as the source read them, for one connector and of one unit.
 
     Attributes:
-        records: those whose position moves as one; of a bucket one, of Kafka one for each writer's schema.
+        records: those whose position moves as one, of one object or of several; those of an object stand side by side.
         rewinds: how often the connector was set back: what was known of these events before is not known any more.
     """
 
@@ -35,10 +35,12 @@ class Raw(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """The messages of one `Raw`; it stays in its process.
+    """The messages of one object in a `Raw`; it stays in its process.
 
     Attributes:
         emitted: what the source told the gate.
+        arrival: when the last of them came into the log, seconds since the epoch: none may expire before its time.
+        origin: where the first of them stands.
         trace: trace id and span id of its span, when traces are on.
     """
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count, groupby
 from typing import Protocol
 
 import numpy as np
@@ -19,8 +19,8 @@ from currents_segment.flows.slots import NAMES
 class Decoder(Protocol):
     """Makes messages of records, for one connector."""
 
-    def together(self, several: Sequence[Records | Framed]) -> Messages:
-        """Every record ends as a message, or in the tally."""
+    def together(self, objects: Sequence[Sequence[Records | Framed]]) -> Sequence[Messages]:
+        """Of the records of each object every one ends as a message, or in the tally."""
 
 
 Trace = Callable[[str, Origin, float, Messages, float, float], tuple[int, int] | None]
@@ -48,17 +48,19 @@ class Decode:
             else:
                 raws.append(item)
         if raws:
-            yield gathered(next(self._numbers), tuple(map(self._chunk, raws)))
+            yield gathered(next(self._numbers), tuple(chain.from_iterable(map(self._chunks, raws))))
 
-    def _chunk(self, raw: Raw) -> Chunk:
-        first, decoder, trace = raw.records[0], self._decoders[raw.connector], self._trace
+    def _chunks(self, raw: Raw) -> Iterator[Chunk]:
+        """One for each object: what is said of its events, and of their letters, is the object's own."""
+        decoder, trace = self._decoders[raw.connector], self._trace
+        objects = [tuple(records) for _, records in groupby(raw.records, key=lambda records: records.origin.object)]
         started = time.time() if trace else 0.0
-        messages = decoder.together(raw.records)
-        if raw.rewinds:
-            messages = replace(messages, ids=anew(messages.ids, raw.rewinds))
-        span = trace(raw.connector, first.origin, first.arrival, messages, started, time.time()) if trace else None
-        arrival = max(records.arrival for records in raw.records)  # none of them may expire before its time
-        return Chunk(raw.slot, raw.connector, emitted(raw.records), messages, arrival, first.origin, span)
+        for records, messages in zip(objects, decoder.together(objects), strict=True):
+            first = records[0]
+            kept = replace(messages, ids=anew(messages.ids, raw.rewinds)) if raw.rewinds else messages
+            span = trace(raw.connector, first.origin, first.arrival, kept, started, time.time()) if trace else None
+            arrival = max(each.arrival for each in records)
+            yield Chunk(raw.slot, raw.connector, emitted(records), kept, arrival, first.origin, span)
 
 
 def anew(ids: NDArray[np.uint64], rewinds: int) -> NDArray[np.uint64]:

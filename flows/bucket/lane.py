@@ -15,14 +15,11 @@ from currents_segment.flows.items import emitted
 
 AHEAD: Final = 4_000  # events ready per unit, or one piece that has more: all of them are taken at once while the gate is open
 AHEAD_BYTES: Final = 1 << 20  # or these bytes, and one piece more: sixteen units of ten connectors stay near 300 MB even at the worst
-LIMIT_TIME: Final = (
-    0.5  # s between arrivals that are taken together: a chunk has one clock, and each of its events, and letters, is said to have come then
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Records, of one object or of several that came at the same time, and where the unit stands after them."""
+    """Records, of one object or of several, and where the unit stands after them."""
 
     records: tuple[Records, ...]
     position: Position
@@ -185,17 +182,12 @@ class Lane:
         self.position = replace(self.position, reading=None)
 
     def take(self, most: int) -> Read | None:
-        """What is ready and came at the same time, up to so many events, but one piece at least."""
+        """What is ready, up to so many events, but one piece at least."""
         if not self.ready:
             return None
         pieces: list[Piece] = []
-        first = last = self.ready[0].records.arrival
-        while self.ready:
-            piece = self.ready[0]
-            first, last = min(first, piece.records.arrival), max(last, piece.records.arrival)
-            if pieces and (piece.events > most or last - first > LIMIT_TIME):
-                break
-            pieces.append(self.ready.popleft())
+        while self.ready and (not pieces or self.ready[0].events <= most):
+            pieces.append(piece := self.ready.popleft())
             most -= piece.events
             self.events -= piece.events
             self.held -= piece.size

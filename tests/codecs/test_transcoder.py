@@ -206,8 +206,11 @@ def test_the_order_of_the_log_is_kept():
     assert [100 + number for number in range(30) if number % 4 == 3 or number == 8] == [letter.origin.block for letter in made.letters]
 
 
-def test_what_goes_together_is_made_as_if_alone():
-    """Records of several objects and writers, some damaged, some spoiled, some as messages: each event as by itself, in order, and what ends names its own object."""
+@pytest.mark.parametrize(("messages", "slow"), [(8_192, 256), (5, 256), (8_192, 2), (1, 1)])
+def test_what_goes_together_is_made_as_if_alone(monkeypatch, messages, slow):
+    """Whatever the loop has room for at a time. Records of several objects and writers, some damaged, some spoiled, some as messages: each event as by itself, in order, and what ends names its own object."""
+    monkeypatch.setattr("currents_segment.codecs.transcoder.MOST_MESSAGES", messages)
+    monkeypatch.setattr("currents_segment.codecs.transcoder.MOST_SLOW", slow)
     wanted, other = FAST.schema(CLICK), FAST.schema(TYPES["users.messages.sms.Send"])
     several = []
     for number in range(12):
@@ -226,12 +229,15 @@ def test_what_goes_together_is_made_as_if_alone():
             ends = np.array([len(records.data) // 6 * (each + 1) for each in range(6)])
             records = replace(records, ends=ends, blocks=np.arange(6))
         several.append(replace(records, origin=origin, arrival=float(number)))
-    made = FAST.decoder().together(several)
-    alone = FAST.decoder()
-    assert values(joined([alone.decode(each) for each in several])) == values(made)
-    assert joined([alone.decode(each) for each in several]).slow == made.slow
-    assert {f"{number}.avro" for number in range(12)} == {letter.origin.object for letter in made.letters}
-    assert all(f"{letter.arrival:.0f}.avro" == letter.origin.object for letter in made.letters)
+    objects = [several[:1], several[1:4], several[4:9], *([each] for each in several[9:])]
+    alone, together = FAST.decoder(), FAST.decoder().together(objects)
+    assert len(objects) == len(together)
+    for records, made in zip(objects, together, strict=True):
+        by_itself = joined([alone.decode(each) for each in records])
+        assert values(by_itself) == values(made)
+        assert (by_itself.slow, by_itself.unknown) == (made.slow, made.unknown)
+        assert {each.origin.object for each in records} == {letter.origin.object for letter in made.letters}
+        assert all(f"{letter.arrival:.0f}.avro" == letter.origin.object for letter in made.letters)
 
 
 def test_slow_events_of_joined_chunks_are_added():

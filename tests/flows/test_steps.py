@@ -1,10 +1,12 @@
+from itertools import groupby
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
 from currents_segment.codecs.chunk import Messages, Origin, Records
-from currents_segment.flows.items import Raw, Tick
+from currents_segment.flows.items import Raw, Tick, emitted
 from currents_segment.flows.steps import Decode, anew
 
 IDS = st.sets(st.integers(1, 2**64 - 1), min_size=1)
@@ -32,8 +34,10 @@ def test_each_rewind_forgets_all_others(ids, one, other):
 class Echo:
     """A decoder whose messages are as many as the records."""
 
-    def together(self, several):
-        count = sum(records.count for records in several)
+    def together(self, objects):
+        return [self._one(sum(records.count for records in each)) for each in objects]
+
+    def _one(self, count):
         return Messages(b"", np.zeros(count, np.int64), np.arange(1, count + 1, dtype=np.uint64), count, {}, ())
 
 
@@ -51,3 +55,15 @@ def test_what_the_slots_read_in_one_turn_becomes_one_load():
     assert [(3, 0), (4, 1)] == [(load.slot, load.number) for load in (first[-1], second)]
     assert [(3, "a", 2), (4, "b", 5)] == [(chunk.slot, chunk.connector, chunk.messages.received) for chunk in first[-1].chunks]
     assert () == second.parts
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.floats(0, 1e9)), min_size=1, max_size=9))
+def test_each_object_has_its_own_arrival_and_place(parts):
+    """Files flow together, and yet what is said of an event, and of its letter, is its own file's: none may expire before its time, or be said to have come later."""
+    records = tuple(Records("{}", "", b"", count, arrival, Origin("log", name, nth)) for nth, (name, count, arrival) in enumerate(parts))
+    (load,) = Decode({"a": Echo()}, None)([Raw(0, "a", records)])
+    each = [tuple(of_one) for _, of_one in groupby(records, key=lambda one: one.origin.object)]
+    assert [max(one.arrival for one in of_one) for of_one in each] == [chunk.arrival for chunk in load.chunks]
+    assert [of_one[0].origin for of_one in each] == [chunk.origin for chunk in load.chunks]
+    assert [sum(one.count for one in of_one) for of_one in each] == [chunk.messages.received for chunk in load.chunks]
+    assert emitted(records) == sum(chunk.emitted for chunk in load.chunks)

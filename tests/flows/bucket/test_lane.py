@@ -1,11 +1,11 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from currents_segment.codecs.chunk import Damage, Origin, Records
 from currents_segment.codecs.outcome import Outcome
-from currents_segment.flows.bucket.lane import AHEAD, AHEAD_BYTES, LIMIT_TIME, Lane, Unread, unread
+from currents_segment.flows.bucket.lane import AHEAD, AHEAD_BYTES, Lane, Unread, unread
 from currents_segment.flows.bucket.layout import Object, describe
 from currents_segment.flows.bucket.position import Position, begin, first_open
 
@@ -202,23 +202,6 @@ def test_what_is_taken_together_is_no_more_than_asked_for():
         assert len(taken) == {3: 3, 0: 4, 2: 6, 9: 7}[most]
     assert list(range(7)) == taken
     assert lane.take(1) is None
-
-
-@given(st.lists(st.floats(0, 200), min_size=1, max_size=20))
-def test_what_is_taken_together_came_at_the_same_time(arrivals):
-    """A chunk has the clock of its newest event, and its events and their letters are said to have come then."""
-    one = describe("event_type=t/f.avro", 10, 0.0)
-    lane = Lane(Position(), Position())
-    for n, arrival in enumerate(arrivals):
-        lane.push(replace(records(one.key, n), arrival=arrival), one, (0, n + 1))
-    taken = []
-    while (read := lane.take(100)) is not None:
-        came = [each.arrival for each in read.records]
-        assert max(came) - min(came) <= LIMIT_TIME
-        if taken:
-            assert max(*taken[-1], came[0]) - min(*taken[-1], came[0]) > LIMIT_TIME, "it would have gone with those before"
-        taken.append(came)
-    assert arrivals == [arrival for came in taken for arrival in came]
 
 
 def test_what_is_persisted_follows_what_was_taken():
