@@ -98,11 +98,13 @@ def outlast(world: World, one: Round, random: Random) -> None:
     world.journal.outages.append(outage)
     world.put(next(each.workspace for each in world.connectors if each.name == one.down), size=200)
     tried = _tried(world, one.down)
+    _caught_up(world, one)
     if random.random() < 0.5 and world.runs.epochs():  # a failure that no commit knows of begins anew
         world.passes(outage.begun + 20 * HOUR)
         faults.end(world, "kill all", random)
         world.runs.start(one.processes)
         tried = tried and _tried(world, one.down)
+        _caught_up(world, one)
     world.passes(outage.begun + (47 * HOUR if one.outage == "47 h" else EXPIRY + 120))
     if one.outage == "49 h" and tried:
         outage.jumped = world.now()
@@ -118,15 +120,36 @@ def outlast(world: World, one: Round, random: Random) -> None:
 
 def _tried(world: World, connector: str) -> bool:
     """Wait until an attempt of every process has failed, or it has nothing to attempt: before, a process does not know that its connector is down."""
+
+    def knows(document: Json, since: float) -> bool:
+        return bool(document["connectors"][connector]["requests"].get("503") or _idle(document, connector, since))
+
+    return _all(world, knows, ROLLING)
+
+
+def _caught_up(world: World, one: Round) -> None:
+    """Wait until those that nothing holds up have nothing left: for what they still held of a failure that is over, the failure would last as long as time jumps."""
+    others = [each.name for each in world.connectors if each.name != one.down and each.name not in one.ways]
+    if not _all(world, lambda document, since: all(_idle(document, name, since) for name in others), LAST):
+        world.runs.complain(f"not all of {others} caught up within {LAST:g} s, though nothing holds them up")
+
+
+def _idle(document: Json, connector: str, since: float) -> bool:
+    """A process has nothing of a connector, neither held nor to be read, of what had come by then."""
+    one = document["connectors"][connector]
+    left = one["in_flight"] or one["lag"]["objects"] or one["lag"]["messages"] or (one["lag"]["listed_at"] or 0.0) < since
+    return bool(not left and document["phase"] == "running" and document["at"] >= since + ON_ITS_WAY)
+
+
+def _all(world: World, says: Callable[[Json, float], bool], within: float) -> bool:
+    """Wait until the statuses of all processes say so, of the time since now."""
     since, processes = world.now(), world.journal.lives[-1].processes
 
-    def knows(document: Json) -> bool:
-        one = document["connectors"][connector]
-        left = one["in_flight"] or one["lag"]["objects"] or one["lag"]["messages"] or (one["lag"]["listed_at"] or 0.0) < since
-        idle = not left and document["phase"] == "running" and document["at"] >= since + ON_ITS_WAY
-        return bool(document["process"]["of"] == processes and document["at"] >= since and (one["requests"].get("503") or idle))
+    def look() -> bool:
+        found = [document for document in documents(world.state.path) if document["process"]["of"] == processes and document["at"] >= since]
+        return sum(says(document, since) for document in found) == processes
 
-    return wait(lambda: sum(map(knows, documents(world.state.path))) == processes, ROLLING)
+    return wait(look, within)
 
 
 def due(world: World, outage: Outage) -> set[str]:
