@@ -167,12 +167,6 @@ def merge(a: Health, b: Health) -> Health:
     )
 
 
-def past(kept: Health, now: float) -> Health:
-    """What an earlier run kept, none of it later than now: a wall clock that was set back while nothing ran puts off no expiry."""
-    since, ok = (at if at is None else min(at, now) for at in (kept.failing_since, kept.last_ok))
-    return replace(kept, failing_since=since, last_ok=ok)
-
-
 def rekeyed(health: Health) -> Health:
     """A replaced key is tried at once, whatever wait was on (the batches' own are the sender's to end); failing keeps counting until a success."""
     return replace(health, wait_until=0.0, fault=None)

@@ -6,7 +6,7 @@ Limits: 500 KB and 2,500 events a batch (Segment's documentation). Whether KB is
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
@@ -101,10 +101,6 @@ class Piece:
         bodies, lengths, arrival, failed_since, origin = state
         ends = np.frombuffer(lengths, "<u4").cumsum(dtype=np.int64)
         return cls(unpack(bodies), ends, arrival, failed_since, Origin(*origin), slot=slot)
-
-    def by(self, now: float) -> Self:
-        """With no failure later than now: a wall clock that was set back while nothing ran puts off no expiry. The arrival is the log's own time."""
-        return replace(self, failed_since=self.failed_since and min(self.failed_since, now))
 
     def _with(self, bodies: bytes | memoryview, ends: NDArray[np.int64]) -> Self:
         return type(self)(bodies, ends, self.arrival, self.failed_since, self.origin, self.trace, self.slot)

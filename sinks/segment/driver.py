@@ -14,7 +14,7 @@ from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Connector
 from currents_segment.flows.gate import Gate
 from currents_segment.sinks.segment.answers import Answer, Delivered, Retry, Wait
-from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, past, rekeyed, step
+from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, rekeyed, step
 from currents_segment.sinks.segment.batch import Piece
 from currents_segment.sinks.segment.client import Client
 from currents_segment.sinks.segment.dead import Dead
@@ -101,7 +101,7 @@ class Driver:
 
     def restore(self, health: Health, warned: int) -> None:
         """Take in what a slot's state knew of the connector's health, and how many warnings were given."""
-        self.health = merge(self.health, past(health, self._clock()))
+        self.health = merge(self.health, health)
         self.asked_until = self.health.wait_until
         self.news.warned = max(self.news.warned, warned)
 

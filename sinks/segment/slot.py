@@ -36,7 +36,7 @@ class SinkSlot:
     """
 
     def __init__(self, number: int, state: State | None, *, gate: Gate, sender: Sender, keeper: Keeper, loads: Loads) -> None:
-        state = NOTHING if state is None else migrated(state)
+        state = NOTHING if state is None else migrated(state, sender.clock())
         self.number = number
         self.accounts = {name: Account.restore(counts) for name, counts in state["ledger"].items()}
         self.restored: dict[str, dict[str, int]] = state["ledger"]
@@ -62,7 +62,7 @@ class SinkSlot:
                 parked["health"][name], parked["warned"][name] = (failing_since, last_ok, asked_until), warned
         for name, pieces in state["lanes"].items():
             if name in self._sender.drivers:
-                restored = [Piece.restore(piece, self.number).by(self._sender.clock()) for piece in pieces]
+                restored = [Piece.restore(piece, self.number) for piece in pieces]
                 self._hold(name, restored, emitted=0)
             else:
                 parked["lanes"][name] = pieces
@@ -185,4 +185,5 @@ class SinkSlot:
                 "warned": {name: driver.news.warned for name, driver in drivers} | self._parked["warned"],
                 "ledger": {name: account.state() for name, account in self.accounts.items()},
                 "ahead": self._sender.clock.ahead(),
+                "taken": self._sender.clock(),
             }

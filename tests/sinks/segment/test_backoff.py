@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from currents_segment.sinks.segment.answers import Delivered, Refused, Retry, SetupFault, Split, Wait, WithoutRetryCount
-from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, past, pause, rekeyed, step
+from currents_segment.sinks.segment.backoff import Again, Done, Halve, Health, Hold, Reject, due, merge, pause, rekeyed, step
 
 NOW = 1_800_000_000.0
 FAILING = Health(failing_since=NOW - 100, last_ok=NOW - 200, failures=4, wait_until=NOW - 1)
@@ -248,11 +248,3 @@ def test_merge_in_any_order(a, b):
 def test_no_wait_outlasts_the_longest_one_whatever_the_clock_does(ahead, is_due):
     """A wall clock that is set back by hours holds nothing up."""
     assert is_due is due(1_800_000_000 + ahead, 1_800_000_000)
-
-
-@given(since=moments, ok=moments)
-def test_what_was_kept_lies_in_the_past(since, ok):
-    """A wall clock that was set back while nothing ran puts off no expiry; what is in the past anyway stays."""
-    found = past(Health(failing_since=since, last_ok=ok, wait_until=9.0), 5.0)
-    assert [None if at is None else min(at, 5.0) for at in (since, ok)] == [found.failing_since, found.last_ok]
-    assert 9.0 == found.wait_until

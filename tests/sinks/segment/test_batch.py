@@ -137,11 +137,3 @@ def test_count_and_size(n):
     """A piece knows its messages and bytes."""
     whole = _piece([b"{}"] * n)
     assert (n, 3 * n) == (whole.count, whole.size)
-
-
-@given(st.floats(0, 1e10), st.none() | st.floats(0, 1e10))
-def test_what_was_kept_lies_in_the_past(arrival, failed_since):
-    """A wall clock that was set back while nothing ran must not put off when a piece expires; its arrival is the log's own."""
-    whole = _piece([b"x"])
-    back = Piece(whole.bodies, whole.ends, arrival, failed_since, ORIGIN, None).by(5e9)
-    assert (arrival, None if failed_since is None else min(failed_since, 5e9)) == (back.arrival, back.failed_since)

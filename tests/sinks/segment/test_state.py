@@ -14,7 +14,7 @@ def plain(state):
     """What version 1 would have kept: bodies as they are, no word of the clock or of warnings."""
     lanes = {name: [(unpack(bodies), *rest) for bodies, *rest in pieces] for name, pieces in state["lanes"].items()}
     dead = tuple((*one[:3], (*one[3][:3], unpack(one[3][3]), *one[3][4:]), *one[4:]) for one in state["dead"])
-    kept = {name: value for name, value in state.items() if name not in {"ahead", "warned"}}
+    kept = {name: value for name, value in state.items() if name not in {"ahead", "taken", "warned"}}
     return pickle.loads(pickle.dumps(kept | {"version": 1, "lanes": lanes, "dead": dead}))
 
 
@@ -58,3 +58,34 @@ def test_a_step_of_the_wall_clock_is_no_time_of_failing_over_a_restart_either(tm
         failing = one.now - one.driver.health.failing_since
     with world(tmp_path, state, threads=False, offset=10 * HOUR + stepped) as again:
         assert failing == pytest.approx(again.now - again.driver.health.failing_since, abs=60)
+
+
+def kept(**more):
+    """A state whose connector has failed for 60 s, a batch of it alone for 50 s, and which waits for another 30 s."""
+    lanes = {"shop": [(b"", b"", 500.0, 9_010.0, ("log", "object", 0, 0))]}
+    return {"version": VERSION, "lanes": lanes, "dead": (), "health": {"shop": (9_000.0, 8_900.0, 9_090.0)}, "ahead": 7.0, **more}
+
+
+@pytest.mark.parametrize("back", [-500, 0, 40, 5_000])
+def test_a_snapshot_that_lies_in_the_future_was_taken_now(back):
+    """However far the wall clock was set back while nothing ran, what had failed for 60 s has failed for 60 s, and of a wait no more is left than there was."""
+    found = migrated(kept(taken=9_060.0), 9_067.0 - back)
+    moved = 7.0 - max(0, back)
+    assert (9_000 + moved, 8_900 + moved, 9_090 + moved) == found["health"]["shop"]
+    assert (500, 9_010 + moved) == found["lanes"]["shop"][0][2:4]
+
+
+def test_a_state_that_does_not_say_when_it_was_taken():
+    """It was taken after the last thing that it tells of: no failure lies in the future."""
+    assert (5_000.0, 4_900.0, 5_090.0) == migrated(kept(), 5_000.0)["health"]["shop"]
+
+
+def test_no_wait_grows_while_nothing_runs(tmp_path):
+    """Set back by four minutes between two runs, the wall clock makes no minutes of the second that the endpoint asked for."""
+    with world(tmp_path) as one:
+        one.double.script({"do": "status", "status": 429, "retry_after": 1})
+        one.epoch(chunk("a"))
+        until(lambda: one.driver.asked_until)
+        state = one.epoch()
+    with world(tmp_path, state, offset=-240) as again:
+        until(lambda: again.counts == {"delivered": 1})
