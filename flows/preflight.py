@@ -3,6 +3,7 @@
 Every part is looked at, whatever the others say; what is wrong becomes a `Finding`.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from currents_segment.flows.config import Config, Connector, KafkaSource, Source
 from currents_segment.flows.config.model import ENDPOINTS
 from currents_segment.flows.errors import UserError
 from currents_segment.sinks.dead_letters import opened
+from currents_segment.sinks.segment.client import trusting
 
 if TYPE_CHECKING:
     from currents_segment.flows.kafka.survey import KafkaSurvey
@@ -122,7 +124,7 @@ def ask(endpoint: str, clock: Callable[[], float]) -> Answer | str:
     """Whether something answers there: a GET without key and events, which no tracking endpoint takes for one."""
     before = clock()
     try:
-        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:  # as the run does: no proxy from the environment
+        with httpx.Client(timeout=TIMEOUT, trust_env=False, verify=trusting(os.environ)) as client:  # as the run does: no proxy
             response = client.get(endpoint)
     except httpx.HTTPError as fault:
         return f"{endpoint} does not answer: {str(fault) or type(fault).__name__}; check name, network, proxy and TLS certificates"

@@ -42,7 +42,7 @@ class Client:
     def __init__(self, *, endpoint: str, key: Key, timeout: float) -> None:
         url = urlsplit(endpoint)
         self._host, self._port = url.hostname or "", url.port or PORTS[url.scheme]
-        self._tls = _trusting(os.environ) if url.scheme == "https" else None
+        self._tls = trusting(os.environ) if url.scheme == "https" else None
         self._key = key
         self._timeout = timeout
         host = f"[{self._host}]" if ":" in self._host else self._host.encode("idna").decode()
@@ -114,7 +114,7 @@ def _varying(key: str, retry_count: int, length: int) -> bytes:
     return b"%bAuthorization: Basic %b\r\nContent-Length: %d\r\n\r\n" % (retries, b64encode(key.encode() + b":"), length)
 
 
-def _trusting(environ: Mapping[str, str]) -> ssl.SSLContext:
+def trusting(environ: Mapping[str, str]) -> ssl.SSLContext:
     """Whom to trust: the authorities that the environment names, else those that come with `certifi`."""
     file, folder = environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR")
     return ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=None if file else folder)

@@ -1,4 +1,5 @@
 import socket
+import ssl
 import threading
 import time
 from email.utils import formatdate
@@ -6,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from textwrap import dedent
 
 import pytest
+from tests.authority import Authority
 
 from currents_segment.flows import machine
 from currents_segment.flows.config import load
@@ -107,6 +109,19 @@ def test_an_endpoint_without_tls(endpoint):
     found = ask(endpoint.url.replace("http:", "https:"), clock)
     assert isinstance(found, str)
     assert "SSL" in found
+
+
+def test_who_is_trusted(endpoint, monkeypatch, tmp_path):
+    """The same authorities as the run trusts: those that the environment names, so that `check` says what a start will meet."""
+    authority = Authority.new(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.issue("endpoint"))
+    endpoint.socket = tls.wrap_socket(endpoint.socket, server_side=True, do_handshake_on_connect=False)
+    url = endpoint.url.replace("http:", "https:")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    assert "CERTIFICATE_VERIFY_FAILED" in str(ask(url, clock))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    assert Answer(405, 0.0, 0.0) == ask(url, clock)
 
 
 def test_what_a_first_start_would_read(configured, endpoint, tmp_path):

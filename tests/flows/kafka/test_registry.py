@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from tests.flows.kafka.authority import Authority
+from tests.authority import Authority
 from tests.flows.kafka.registry import RegistryDouble, server_context
 
 from currents_segment.codecs.shape import parse

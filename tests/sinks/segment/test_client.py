@@ -10,16 +10,11 @@ import threading
 import time
 from base64 import b64decode
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 import numpy as np
 import orjson
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.authority import Authority
 
 from currents_segment.codecs.chunk import Origin
 from currents_segment.sinks.segment.answers import Delivered, Retry, SetupFault, Split, WithoutRetryCount
@@ -269,31 +264,22 @@ def test_tls():
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate for 127.0.0.1 that nobody signed, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double")])
-    begin = datetime(2020, 1, 1, tzinfo=UTC)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, begin + timedelta(days=36_500))
-    alone = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = made.add_extension(alone, critical=False).sign(key, hashes.SHA256())
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
-    return file
+def authority(tmp_path_factory):
+    """Who signs the endpoint's certificate for 127.0.0.1; nobody knows it."""
+    return Authority.new(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.mark.parametrize(
     ("trusted", "host", "answer", "requests"),
     [(True, "127.0.0.1", Delivered(), 3), (True, "localhost", Retry("tls", None), 0), (False, "127.0.0.1", Retry("tls", None), 0)],
 )
-def test_trust(certificate, monkeypatch, *, trusted, host, answer, requests):
+def test_trust(authority, monkeypatch, *, trusted, host, answer, requests):
     """An endpoint that is not whom we trust, or not the host that was asked for, gets neither key nor events."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     if trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
+    tls.load_cert_chain(*authority.issue("endpoint"))
 
     async def law():
         async with _serving(_answering(OK), ssl=tls) as server, _client(server.url.replace("127.0.0.1", host)) as client:

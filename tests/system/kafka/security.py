@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
-from tests.flows.kafka.authority import DAY, Authority
+from tests.authority import DAY, Authority
 from tests.system.kafka.broker import Broker
 from tests.system.rig import PATIENCE
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
-from tests.flows.kafka.authority import Authority
+from tests.authority import Authority
 from tests.system.kafka.publishing import Topic
 from tests.system.kafka.security import PASSWORD, Secured
 from tests.system.rig import command
