@@ -12,6 +12,7 @@ from currents_segment.flows import status
 from currents_segment.flows.bucket import Unread
 from currents_segment.flows.clock import Clock
 from currents_segment.flows.config import Config
+from currents_segment.flows.gate import Gate
 from currents_segment.flows.known import Known, Window
 from currents_segment.flows.logs import OpenLogs
 from currents_segment.flows.slots import Place
@@ -34,7 +35,7 @@ class Board:
     """
 
     def __init__(
-        self, config: Config, place: Place, sender: Sender, *, window: Window, mode: Literal["once", "follow"], clock: Clock
+        self, config: Config, place: Place, sender: Sender, gate: Gate, *, window: Window, mode: Literal["once", "follow"], clock: Clock
     ) -> None:
         self.phase: status.Phase = "starting"
         self.slots: list[SinkSlot] = []
@@ -43,7 +44,8 @@ class Board:
         self.letters_error: Callable[[], str | None] = lambda: None
         self._unread: dict[str, float] = {}
         self._ahead = 0.0
-        self._config, self._place, self._sender, self._window, self._mode, self._clock = config, place, sender, window, mode, clock
+        self._config, self._place, self._sender, self._gate = config, place, sender, gate
+        self._window, self._mode, self._clock = window, mode, clock
         self._version = version("currents-segment")
         self._started = clock()
         self._shouted: set[tuple[str, str]] = set()
@@ -99,6 +101,9 @@ class Board:
 
     def _connector(self, name: str, workspace: str, now: float) -> status.Connector:
         driver, document = self._sender.drivers[name], status.fresh(workspace)
+        if self.logs is not None:  # in the order in which events go on: what is in none of these has ended
+            document["lag"] = self.logs.lag(name)
+        document["in_transit"] = self._gate.transit(name)
         outcomes: Counter[str] = Counter()
         restored: Counter[str] = Counter()
         for slot in self.slots:
@@ -112,10 +117,8 @@ class Board:
         document["outcomes"] = {outcome: count for outcome, count in outcomes.items() if count}
         document["restored"] = {"received": restored.pop("received", 0), "outcomes": dict(restored)}
         document["balance"] = status.imbalance(document)
-        if self.logs is not None:
-            document["lag"] = self.logs.lag(name)
         health = driver.health
-        document["health"] = _health(driver, now, in_flight=document["in_flight"])
+        document["health"] = _health(driver, now, busy=bool(document["in_transit"] or document["in_flight"]))
         document["why"] = health.fault or driver.why
         document["failing_since"], document["last_ok"] = health.failing_since, health.last_ok
         document["wait_until"] = health.wait_until if health.wait_until > now else None
@@ -147,10 +150,10 @@ class Board:
             structlog.get_logger().error(event, **({"connector": connector} if connector else {}), **fields)
 
 
-def _health(driver: Driver, now: float, *, in_flight: int) -> status.Health:
+def _health(driver: Driver, now: float, *, busy: bool) -> status.Health:
     health = driver.health
     if health.fault:
         return "held"
     if not health.working:
         return "waiting" if driver.why == "429" and health.wait_until > now else "failing"
-    return "working" if health.last_ok is not None or in_flight else "idle"
+    return "working" if health.last_ok is not None or busy else "idle"

@@ -129,6 +129,11 @@ class Gate:
             room = min(room, int(room_size / message))
             return room if room >= few else 0
 
+    def transit(self, connector: str) -> int:
+        """Events of it in transit, of all slots."""
+        with self._lock:
+            return self._all[connector].transit if connector in self._all else 0
+
     def _bound(self, connector: str) -> Bound:
         """Of what is un-acked."""
         if connector not in self._working:

@@ -55,6 +55,7 @@ def _connectors(one: Connector, two: Connector) -> Connector:
     reasons = [c["why"] for c in (one, two) if c["health"] == worst and c["why"] is not None]
     merged: Connector = {
         "workspace": min(one["workspace"], two["workspace"]),
+        "in_transit": one.get("in_transit", 0) + two.get("in_transit", 0),
         "received": one["received"] + two["received"],
         "in_flight": one["in_flight"] + two["in_flight"],
         "outcomes": _add(one["outcomes"], two["outcomes"]),

@@ -81,7 +81,9 @@ class Process:
         self._window = Window(config.dedup.window, config.dedup.max_ids)
         self._sender = Sender(config.connectors, gate=self._gate, clock=self._clock, watch=self, stopping=lambda: self.stop.requested)
         self._keeper = Keeper(opened(config.dead_letters), {name: one.workspace for name, one in config.connectors.items()})
-        self.board = Board(config, place, self._sender, window=self._window, mode="once" if once else "follow", clock=self._clock)
+        self.board = Board(
+            config, place, self._sender, self._gate, window=self._window, mode="once" if once else "follow", clock=self._clock
+        )
         self.board.letters_error = lambda: self._keeper.error
 
     def run(self) -> Status:

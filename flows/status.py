@@ -67,6 +67,9 @@ class Connector(TypedDict):
     """One connector as this process sees it: the ledger first, then how its endpoint and its log are doing."""
 
     workspace: str
+    in_transit: NotRequired[
+        int
+    ]  # events read from the log and not yet received: being decoded, or waiting for word on copies; damage counts as one
     received: int  # events
     in_flight: int  # events received and not yet in a terminal state
     outcomes: dict[str, int]  # events by value of `Outcome`
@@ -129,6 +132,7 @@ def fresh(workspace: str) -> Connector:
     """A connector to which nothing has happened yet."""
     return {
         "workspace": workspace,
+        "in_transit": 0,
         "received": 0,
         "in_flight": 0,
         "outcomes": {},

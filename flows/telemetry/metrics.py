@@ -165,6 +165,7 @@ CONNECTOR: Final = (
         ("state", "reason"),
     ),
     Spec("gauge", "ledger_balance_events", "Received events that are in no state: anything but 0 is a bug.", _one(imbalance)),
+    Spec("gauge", "in_transit_events", "Events read from the log and not yet received.", _one(lambda c: c.get("in_transit", 0))),
     Spec("gauge", "in_flight_events", "Events received and not yet in a terminal state.", _one(lambda c: c["in_flight"])),
     Spec("gauge", "letters_pending_events", "Events decided whose dead letters are not yet written.", _one(lambda c: c["letters_pending"])),
     Spec(

@@ -134,6 +134,8 @@ def _lag(line: Line) -> Text:
         return Text("?", style="dim")
     oldest = f", {words.duration(line.at - lag['oldest'])}" if lag["oldest"] is not None else ""
     waiting = [f"{count:,} {unit}" for count, unit in ((lag["objects"], "obj"), (lag["messages"], "msg")) if count]
+    if not waiting and (coming := line.connector.get("in_transit", 0)):
+        return Text(f"{coming:,} read")
     return Text(f"{' + '.join(waiting)}{oldest}") if waiting else Text("none", style="dim")
 
 

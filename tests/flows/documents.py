@@ -45,7 +45,7 @@ def connectors(draw, *, balanced=False):
         "lag": draw(LAG),
         "losses": draw(LOSSES),
     }
-    counts = {name: draw(COUNT) for name in ("letters_pending", "requests_in_flight", "batches")}
+    counts = {name: draw(COUNT) for name in ("in_transit", "letters_pending", "requests_in_flight", "batches")}
     times = {name: draw(MAYBE) for name in ("failing_since", "last_ok", "wait_until", "time_to_loss")}
     restored = draw(st.fixed_dictionaries({}, optional={"restored": st.fixed_dictionaries({"received": COUNT, "outcomes": TALLY})}))
     return drawn | counts | times | restored

@@ -31,6 +31,7 @@ def test_a_gate_closes_at_its_bound_of_events_in_transit_and_held_together(gate)
     gate.arrived(3, "a", 10_000, 9_000, 9_000)
     gate.emitted(3, "a", 7_000)
     assert 0 == gate.room(3, "a")
+    assert (7_000, 0) == (gate.transit("a"), gate.transit("b"))
 
 
 def test_a_gate_closes_at_its_bound_of_bytes(gate):

@@ -6,6 +6,7 @@ from currents_segment.flows import status
 from currents_segment.flows.status import Status
 
 FAILING = {
+    "in_transit": 40,
     "received": 130,
     "in_flight": 10,
     "outcomes": {"delivered": 100, "filtered/anonymous_user": 15, "expired": 5},

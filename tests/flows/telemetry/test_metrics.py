@@ -32,6 +32,7 @@ def value(families, name, **labels):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("in_transit_events", 40),
         ("in_flight_events", 10),
         ("letters_pending_events", 2),
         ("ledger_received_events", 130),

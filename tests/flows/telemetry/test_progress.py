@@ -85,6 +85,16 @@ def test_narrow(document, width):
     assert "…" not in text
 
 
+def test_what_is_read_and_not_yet_received_is_no_lag_and_yet_shown(document):
+    """Else all would look done while a chunk waits for word on copies."""
+    crm = document["connectors"]["crm"]
+    assert " read" not in drawn(document, 200)
+    crm["lag"] |= {"objects": 0, "messages": 0}
+    assert "40 read" in drawn(document, 200)
+    crm["in_transit"] = 0
+    assert "none" in drawn(document, 200)
+
+
 def test_rate(document):
     """The rate is the mean over the last five seconds; what came before the first look does not count."""
     times = iter([0.0, 2.0, 4.0, 6.0, 8.0])
