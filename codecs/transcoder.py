@@ -93,8 +93,8 @@ class Transcoder:
         number, records = item
         if isinstance(records, Records) and records.damage is not None:
             return number, self._reference.decode(records)
-        ((_, messages),) = self._transcode(_of_framed(records) if isinstance(records, Framed) else _of_messages(records))
-        return number, messages
+        made = self._transcode(_of_framed(records) if isinstance(records, Framed) else _of_messages(records))
+        return number, joined([messages for _, messages in made])  # a chunk without a message has no writer, and nothing was made
 
     def _transcode(self, source: _Source) -> Iterator[tuple[int, Messages]]:
         """The messages of each object, by its number."""

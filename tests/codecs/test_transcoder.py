@@ -240,6 +240,15 @@ def test_what_goes_together_is_made_as_if_alone(monkeypatch, messages, slow):
         assert all(f"{letter.arrival:.0f}.avro" == letter.origin.object for letter in made.letters)
 
 
+def test_of_a_chunk_without_a_message_nothing_is_made():
+    """And nothing of it is received."""
+    none = np.empty(0, np.int64)
+    framed = Framed((), none.astype(np.uint16), b"", none, none, none, 0.0, Origin("log", "key"))
+    made = FAST.decoder().decode(framed)
+    assert values(Make().decoder().decode(framed)) == values(made)
+    assert (0, 0, b"") == (made.received, len(made.ids), bytes(made.bodies))
+
+
 def test_slow_events_of_joined_chunks_are_added():
     """A chunk says how many of all its parts took the slow path."""
     schema = FAST.schema(CLICK)

@@ -33,7 +33,7 @@ def test_what_came_before_a_time_is_counted(reading, kafka):
 
 def test_where_no_time_is_noted_a_message_comes_when_it_is_read(reading, kafka):
     """Its time is its producer's, and may be any: what was not read has all its time before it."""
-    kafka.broker.create(kafka.name, 1)
+    kafka.broker.create(kafka.name, 1, retention_ms="-1")  # the time is long ago
     producer = kafka.producer()
     producer.produce(kafka.name, b"\x02x", timestamp=1_000)
     assert 0 == producer.flush(30)
