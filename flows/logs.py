@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -106,6 +107,7 @@ class OpenLogs:
         self._watches: list[Watch] = []
         self._registries: list[SchemaRegistry] = []
         self._units: dict[int, list[Unit]] = {slot: [] for slot in kept}
+        self._kafkas = sum(len(workspace.kafkas) * len(workspace.connectors) for workspace in config.workspaces.values())
         for workspace in config.workspaces.values():
             connectors = list(workspace.connectors.values())
             for name, bucket in workspace.buckets.items():
@@ -125,7 +127,8 @@ class OpenLogs:
         registry = None if source.kafka.registry is None else SchemaRegistry(source.kafka.registry)
         self._watches.append(watch)
         self._registries += [registry] if registry is not None else []
-        return [KafkaLog(source, one, self._kept, watch=watch, registry=registry, once=self._once, clock=self._clock) for one in connectors]
+        opened = partial(KafkaLog, source, watch=watch, registry=registry, beside=self._kafkas, once=self._once, clock=self._clock)
+        return [opened(one, self._kept) for one in connectors]
 
     def units(self, slot: int) -> list[Unit]:
         """The units of a slot at the moment, one of each connector in turn."""

@@ -49,6 +49,7 @@ class KafkaLog:
         kept: by slot of this process, all that the slot kept; nothing at the first start.
         watch: of the source.
         registry: of the source, if it has one.
+        beside: how many logs of Kafka a process reads, this one included.
         once: read to the end as it is at the start.
         clock: seconds since the epoch.
     """
@@ -61,6 +62,7 @@ class KafkaLog:
         *,
         watch: Watch,
         registry: SchemaRegistry | None,
+        beside: int,
         once: bool,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
@@ -74,6 +76,7 @@ class KafkaLog:
             source,
             connector.name,
             headers=self._assembler.headers,
+            beside=beside,
             arrival=self._assembler.arrival,
             lost=watch.hurry,
             monotonic=monotonic,

@@ -24,6 +24,7 @@ from currents_segment.flows.kafka.run import Run
 AHEAD: Final = (
     16 << 20
 )  # bytes of values that lie ready for a connector, over all partitions, when none is taken; in memory they are several times as much
+AHEAD_OF_ALL: Final = 64 << 20  # for all connectors of a process: they share its processor, too, and each needs the less in advance
 LEAST, MOST = 128 << 10, 5 << 20  # of them for each partition, however many there are
 ANSWER: Final = 1 << 20  # bytes that are asked for at once, of a partition; librdkafka's own default
 QUIET: Final = 0.005  # s until the consumer is looked at again: every slot asks for every partition
@@ -41,6 +42,7 @@ class Reader:
         source: where and what.
         connector: whose log it is; names the group that positions are published to.
         headers: names of those that matter.
+        beside: how many readers a process has, this one included.
         arrival: when the first message of a run came into the log, s since the epoch.
         lost: called when the client was told that an offset is gone.
     """
@@ -51,12 +53,13 @@ class Reader:
         connector: str,
         *,
         headers: Sequence[str],
+        beside: int,
         arrival: Callable[[Run], float],
         lost: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.said: tuple[float, str] = (float("-inf"), "")
-        self._source, self._connector, self._headers = source, connector, headers
+        self._source, self._connector, self._headers, self._beside = source, connector, headers, beside
         self._arrival, self._lost, self._monotonic = arrival, lost, monotonic
         self._lanes: dict[Partition, Lane] = {}
         self._client: Client | None = None
@@ -79,7 +82,7 @@ class Reader:
         kafka = self._source.kafka
         try:
             made = settings.consumer(kafka, settings.group(kafka, self._connector))
-            made |= {name: value for name, value in bounds(self._partitions).items() if name not in kafka.options}
+            made |= {name: value for name, value in bounds(self._partitions, self._beside).items() if name not in kafka.options}
             self._client = Client(made, most=LIMIT, headers=self._headers, heard=self._heard, committed=self._committed)
         except UserError as error:
             self.said = self._monotonic(), str(error)
@@ -209,9 +212,9 @@ class Reader:
         return bool(stalled)
 
 
-def bounds(partitions: int) -> dict[str, int]:
-    """What librdkafka holds of each of so many partitions: half of it makes it ask for no more, the other half may still come with an answer."""
-    each = min(MOST, max(LEAST, AHEAD // partitions))
+def bounds(partitions: int, beside: int) -> dict[str, int]:
+    """What librdkafka holds of each of so many partitions, as one of so many readers: half of it makes it ask for no more, the other half may still come."""
+    each = min(MOST, max(LEAST, min(AHEAD, AHEAD_OF_ALL // beside) // partitions))
     answer = min(ANSWER, each // 2)
     return {"queued.max.messages.kbytes": (each - answer) >> 10, "fetch.message.max.bytes": answer}
 

@@ -5,7 +5,7 @@ from tests.system.rig import wait
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.kafka.client import Client
 from currents_segment.flows.kafka.librdkafka import C, Listed, check_version, refused
-from currents_segment.flows.kafka.reader import AHEAD, LEAST, bounds
+from currents_segment.flows.kafka.reader import AHEAD, AHEAD_OF_ALL, LEAST, bounds
 
 NOWHERE = {"bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": 0}
 
@@ -71,11 +71,13 @@ def test_a_list_tells_what_was_refused():
     assert 0 == refused(None)
 
 
+@pytest.mark.parametrize("beside", [1, 4, 10, 100])
 @pytest.mark.parametrize("partitions", [1, 3, 12, 64, 1000])
-def test_what_lies_ready_is_bounded(partitions):
-    """Over all partitions, however many there are; each may have a chunk at the least."""
-    made = bounds(partitions)
+def test_what_lies_ready_is_bounded(partitions, beside):
+    """Over all partitions, and all readers of a process, however many there are; each may have a chunk at the least."""
+    made = bounds(partitions, beside)
     each = (made["queued.max.messages.kbytes"] << 10) + made["fetch.message.max.bytes"]
     assert partitions * each <= max(AHEAD, partitions * LEAST)
+    assert beside * partitions * each <= max(AHEAD_OF_ALL, beside * partitions * LEAST)
     assert each >= LEAST
     assert made["fetch.message.max.bytes"] >= LEAST // 2

@@ -58,7 +58,7 @@ class Reading:
         self.watch = Watch("currents", found.kafka, starts=starts, clock=time.time)
         empty: dict[int, Mapping[Key, Any]] = {slot: {} for slot in range(SLOTS)}
         self.registry = SchemaRegistry(found.kafka.registry) if found.kafka.registry else None
-        self.log = KafkaLog(found, shop, kept or empty, watch=self.watch, registry=self.registry, once=False, clock=time.time)
+        self.log = KafkaLog(found, shop, kept or empty, watch=self.watch, registry=self.registry, beside=1, once=False, clock=time.time)
         self.got: dict[tuple[str, int], list[int]] = defaultdict(list)
         self.records: list[Records] = []
         self.watch.start()
