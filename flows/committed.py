@@ -197,8 +197,8 @@ def mend(state: Path) -> None:
         raise UnreadableError(str(error)) from error
 
 
-def change(state: Path, step: str, rows: Mapping[str, Any]) -> None:
-    """Give keys of a step another committed state: all of them or none, whatever happens meanwhile. The caller holds the state's lock.
+def change(state: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give keys of steps another committed state: all of them or none, whatever happens meanwhile. The caller holds the state's lock.
 
     A transaction over several files is atomic in SQLite unless they are in WAL mode, so they leave it for as long; Bytewax would enter it
     again by itself. What a kill or a power cut leaves half done is undone by whoever opens the files next.
@@ -214,13 +214,14 @@ def change(state: Path, step: str, rows: Mapping[str, Any]) -> None:
                 connection.execute(f"attach ? as {name}", (file.absolute().as_uri(),))
             _journal(connection, names, "delete")
             connection.execute("begin immediate")
-            Committed(connection, names).replace(step, rows)
+            for step, changed in rows.items():
+                Committed(connection, names).replace(step, changed)
             connection.execute("commit")
             _journal(connection, names, "wal")
     except sqlite3.Error as error:
         raise DamageError(str(error)) from error
     with committed(state) as now:
-        if any(now.rows(step).get(key) != row for key, row in rows.items()):
+        if any(now.rows(step).get(key) != row for step, changed in rows.items() for key, row in changed.items()):
             raise DamageError("what was written does not read the same")
 
 

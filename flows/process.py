@@ -29,7 +29,7 @@ from currents_segment.flows.logs import OpenLogs
 from currents_segment.flows.pace import Pace
 from currents_segment.flows.slots import Key, Place
 from currents_segment.flows.source import Logs, SlotSource
-from currents_segment.flows.status import Status
+from currents_segment.flows.status import Status, at_rest
 from currents_segment.flows.stop import Stop
 from currents_segment.flows.telemetry import http, tracing
 from currents_segment.flows.telemetry.metrics import Requests
@@ -245,6 +245,9 @@ class Process:
             try:
                 document = self.board.document()
                 self.board.tell(document)
+                for name, connector in document["connectors"].items():
+                    if at_rest(connector):
+                        self._sender.drivers[name].rest()
                 self._save(document)
             except Exception:  # noqa: BLE001 - a bug in the document must not end what only looks on
                 structlog.get_logger().exception("status.failed")

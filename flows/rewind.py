@@ -1,7 +1,8 @@
 """Setting a connector's positions back or forward while nothing runs: what it would send again, what it would never send, and the change itself.
 
 The ids that are known of its events would make all that is read again a duplicate. So the connector's count of rewinds is part of the state, and of
-each id from then on (`steps.anew`): none of them is known. The messageIds stay the same.
+each id from then on (`steps.anew`): none of them is known. The messageIds stay the same. And a failure from before would let all of it expire at the next one:
+it is forgotten, so that what is read again, and what is un-acked, has its full time from then on.
 """
 
 import heapq
@@ -15,10 +16,11 @@ from currents_segment.flows.bucket import CLASSES, Position
 from currents_segment.flows.bucket.inventory import SAMPLE, density, inventory
 from currents_segment.flows.bucket.layout import HOUR, Object
 from currents_segment.flows.bucket.position import begin
-from currents_segment.flows.committed import POSITIONS, Committed, change
+from currents_segment.flows.committed import POSITIONS, SLOTS, Committed, change
 from currents_segment.flows.config import Config, Connector, Source
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.slots import NAMES, Unit
+from currents_segment.sinks.segment import state as held
 
 To = float | Literal["earliest", "now"]
 KINDS: Final = ("again", "ahead", "skipped")
@@ -68,12 +70,12 @@ class Rewind:
 
     Attributes:
         connector: its name.
-        rows: the state of every source slot, as it would be.
+        rows: the states that change, as they would be, by step and slot.
         passages: by source.
     """
 
     connector: str
-    rows: Mapping[str, positions.State]
+    rows: Mapping[str, Mapping[str, Any]]
     passages: tuple[Passage, ...]
 
 
@@ -105,7 +107,10 @@ def plan(config: Config, name: str, to: To, *, found: Committed, now: float) -> 
         changed |= offsets
     back = any(passage.again.objects or passage.again.messages for passage in passages)
     count = max(row["rewinds"].get(name, (0, 0.0))[0] for row in rows.values()) + back
-    return Rewind(name, {key: _with(row, key, changed, name, (count, now)) for key, row in rows.items()}, tuple(passages))
+    new_rows: dict[str, Mapping[str, Any]] = {POSITIONS: {key: _with(row, key, changed, name, (count, now)) for key, row in rows.items()}}
+    if back:
+        new_rows[SLOTS] = {key: _unfailed(held.migrated(row, now), name) for key, row in found.rows(SLOTS).items()}
+    return Rewind(name, new_rows, tuple(passages))
 
 
 def carry_out(state: Path, rewind: Rewind) -> None:
@@ -114,7 +119,7 @@ def carry_out(state: Path, rewind: Rewind) -> None:
     Raises:
         DamageError: the store cannot be changed.
     """
-    change(state, POSITIONS, rewind.rows)
+    change(state, rewind.rows)
 
 
 def stands(rows: Mapping[str, positions.State], unit: Unit) -> Position | None:
@@ -129,6 +134,14 @@ def _with(
     """A slot's state with the new positions of its own units."""
     mine = {unit: packed for unit, packed in changed.items() if NAMES[Unit(*unit).slot] == slot}
     return {**row, "positions": {**row["positions"], **mine}, "rewinds": {**row["rewinds"], name: mark}}
+
+
+def _unfailed(row: held.State, name: str) -> held.State:
+    """A sink slot's state in which the connector has not failed; what the endpoint asked for stays."""
+    if name not in row["health"]:
+        return row
+    _, last_ok, asked_until = row["health"][name]
+    return {**row, "health": {**row["health"], name: (None, last_ok, asked_until)}}
 
 
 def _passage(connector: Connector, source: Source, old: Mapping[int, Position | None], new: Position, now: float) -> Passage:

@@ -160,6 +160,13 @@ def base(connector: Connector) -> Restored:
     return connector.get("restored", NOTHING)
 
 
+def at_rest(connector: Connector) -> bool:
+    """All that its log is known to hold has ended, but for letters to be written."""
+    lag = connector["lag"]
+    left = lag["objects"] or lag["messages"] or connector.get("in_transit", 0) or connector["in_flight"]
+    return not left and lag["listed_at"] is not None and lag["error"] is None
+
+
 def imbalance(connector: Connector) -> int:
     """Events that came in and are in no state; negative when more ended than came in. Computed, not read from `balance`."""
     return connector["received"] - sum(connector["outcomes"].values()) - connector["in_flight"]

@@ -105,6 +105,16 @@ class Driver:
         self.asked_until = self.health.wait_until
         self.news.warned = max(self.news.warned, warned)
 
+    def rest(self) -> None:
+        """Nothing of it is held, on its way or to be read: without an attempt in this process, what an earlier run knew of a failure is about nothing any more.
+
+        The events that failed are gone, or went to other processes, and what comes has its full time.
+        """
+        with self._lock:
+            if not (self.health.working or self.results or self.flying or any(self.lane.unacked())):
+                self.health = Health(last_ok=self.health.last_ok, wait_until=self.health.wait_until)
+                self.news.warned = 0
+
     def met(self, unknown: Mapping[str, int]) -> None:
         """Names came that the catalogue does not know. Called under the lock."""
         for name, count in unknown.items():

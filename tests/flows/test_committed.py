@@ -30,7 +30,7 @@ def connect(*arguments, **options):
     return connection
 
 sqlite3.connect = connect
-committed.change(Path(sys.argv[1]), committed.POSITIONS, {f"{n:02d}": {"of": f"{n:02d}", "n": 1} for n in range(16)})
+committed.change(Path(sys.argv[1]), {committed.POSITIONS: {f"{n:02d}": {"of": f"{n:02d}", "n": 1} for n in range(16)}})
 """
 
 
@@ -124,7 +124,7 @@ def test_a_change_is_read_back_and_leaves_everything_else(tmp_path):
     """Rows of other steps and of other keys are untouched; the files are as Bytewax left them: in WAL mode, with nothing beside them."""
     kept = {(POSITIONS, name, 7): row for name, row in OLD.items()}
     state = made(tmp_path, {**kept, (POSITIONS, "00", 8): "never committed", ("other", "00", 7): "mine"})
-    change(state, POSITIONS, {"00": {"of": "00", "n": 1}})
+    change(state, {POSITIONS: {"00": {"of": "00", "n": 1}}})
     assert OLD | {"00": NEW["00"]} == rows(state)
     with committed(state) as found:
         assert {"00": "mine"} == found.rows("other")
@@ -149,7 +149,7 @@ def test_a_change_that_is_killed_on_its_way_is_done_whole_or_not_at_all(tmp_path
         assert found in (OLD, NEW)
         seen.add(found == NEW)
         assert damage(state) is None
-        change(state, POSITIONS, NEW)
+        change(state, {POSITIONS: NEW})
         assert rows(state) == NEW
     assert statement > len(NAMES)
     assert {False, True} == seen
@@ -162,7 +162,7 @@ def test_a_change_that_is_not_allowed_is_told_and_nothing_is_changed(tmp_path):
         other.execute("begin")
         other.execute("select * from snaps").fetchone()
         with pytest.raises(DamageError):
-            change(state, POSITIONS, NEW)
+            change(state, {POSITIONS: NEW})
         other.execute("commit")
     assert rows(state) == OLD
 

@@ -7,7 +7,7 @@ from tests.system.exports import Export, export, put
 from currents_segment.flows import source
 from currents_segment.flows.bucket.layout import HOUR, describe
 from currents_segment.flows.bucket.position import Position
-from currents_segment.flows.committed import POSITIONS, committed
+from currents_segment.flows.committed import POSITIONS, SLOTS, committed
 from currents_segment.flows.config import load
 from currents_segment.flows.errors import UserError
 from currents_segment.flows.rewind import carry_out, plan, stands
@@ -85,7 +85,7 @@ def test_forward_what_was_not_read_is_left_out_and_no_id_is_forgotten(config):
     rewind = planned(config, "now", dict.fromkeys(UNITS, Position()), rewinds={"shop": (2, 5.0)})
     (passage,) = rewind.passages
     assert (0, 0, len(objects(config))) == (passage.again.objects, passage.ahead.objects, passage.skipped.objects)
-    assert {2} == {row["rewinds"]["shop"][0] for row in rewind.rows.values()}
+    assert {2} == {row["rewinds"]["shop"][0] for row in rewind.rows[POSITIONS].values()}
 
 
 def test_only_the_connector_s_units_are_changed_each_in_its_own_slot(config):
@@ -103,6 +103,17 @@ def test_only_the_connector_s_units_are_changed_each_in_its_own_slot(config):
     assert {(1, 2.0)} == {row["rewinds"]["gone"] for row in rows.values()}
 
 
+def test_what_is_read_again_has_its_full_time(config):
+    """A failure from before would let it expire at the next one. What the endpoint asked for stays, and so does what is known of others."""
+    everything = objects(config)
+    where = {unit: read([item for item in everything if item.unit == unit.partition], Position()) for unit in UNITS}
+    health = {"shop": (100.0, 90.0, 130.0), "other": (100.0, 90.0, 130.0)}
+    carry_out(config.state, planned(config, "earliest", where, health=health))
+    with committed(config.state) as found:
+        assert {"shop": (None, 90.0, 130.0), "other": (100.0, 90.0, 130.0)} == found.rows(SLOTS)[NAMES[0]]["health"]
+        assert set(plan(config, "shop", "now", found=found, now=time.time()).rows) == {POSITIONS}
+
+
 def test_typed_twice_it_is_done_once(config):
     """Nothing is to be read again that is to be read anyway, so no generation is added."""
     everything = objects(config)
@@ -110,13 +121,13 @@ def test_typed_twice_it_is_done_once(config):
     carry_out(config.state, planned(config, "earliest", where))
     with committed(config.state) as found:
         again = plan(config, "shop", "earliest", found=found, now=time.time())
-    assert {1} == {row["rewinds"]["shop"][0] for row in again.rows.values()}
+    assert {1} == {row["rewinds"]["shop"][0] for row in again.rows[POSITIONS].values()}
 
 
 def test_an_older_state_is_changed_as_one_of_today(config):
     """It needs no run in between."""
     rewind = planned(config, "earliest", {unit: Position(floor=9) for unit in UNITS}, version=1)
-    assert {source.VERSION} == {row["version"] for row in rewind.rows.values()}
+    assert {source.VERSION} == {row["version"] for row in rewind.rows[POSITIONS].values()}
 
 
 def test_before_the_first_commit_there_is_nothing_to_change(config):

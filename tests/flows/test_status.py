@@ -3,9 +3,10 @@ import io
 import pytest
 from hypothesis import given
 from rich.console import Console
-from tests.flows.documents import document, documents
+from tests.flows.documents import connectors, document, documents
 
 from currents_segment.flows import status
+from currents_segment.flows.status import at_rest
 
 BALANCED = {"received": 1234, "in_flight": 4, "outcomes": {"delivered": 1200, "filtered/anonymous_user": 20, "expired": 10}}
 
@@ -58,3 +59,16 @@ def test_table():
     for word in ("crm", "web", "[red]odd", "1,234", "1,200", "97.2%", "anonymous_user", "in flight"):
         assert word in shown
     assert "OUT OF BALANCE" not in shown
+
+
+@given(connectors())
+def test_a_connector_is_at_rest_when_all_that_its_log_is_known_to_hold_has_ended(connector):
+    """Of a log that was not looked at, or cannot be read, nothing is known."""
+    resting = connector | {"in_transit": 0, "in_flight": 0, "lag": status.NO_LAG | {"listed_at": 1.0}}
+    assert at_rest(resting)
+    for more in (
+        {"in_transit": 1},
+        {"in_flight": 1},
+        *({"lag": resting["lag"] | one} for one in ({"objects": 1}, {"messages": 1}, {"error": "x"}, {"listed_at": None})),
+    ):
+        assert not at_rest(resting | more)

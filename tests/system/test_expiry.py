@@ -103,6 +103,25 @@ def test_nothing_expires_in_47_hours(job, double, moved, tmp_path):
     main.proved(made)
 
 
+def test_what_is_set_back_after_an_outage_has_its_full_time(job, double, moved, tmp_path):
+    """All expired in 49 h; set back to the beginning, all is read again, and one more failure, which is nothing unusual, expires none of it."""
+    made = export(tmp_path / "export", count=600)
+    down = double.fault(do="status", status=503)
+    main = job(made.folder)
+    began = time.time()
+    run = main.start(env=moved.env)
+    due = tried_after(main, 0, began)["in_flight"]
+    moved(49)
+    main.until(lambda: expired(main) == due, "all to expire")
+    run.stop()
+    double.clear(name=down)
+    command("connectors", "rewind", main.config, "shop", "--to", "earliest", "--yes")
+    double.fault(do="status", status=503, count=1)
+    main.once(env=moved.env)
+    assert 1 == main.connector()["requests"]["503"]
+    assert (due, due) == (expired(main), double.kept("shop"))
+
+
 def warned(run):
     """Of each warning that it goes on failing: after how many hours."""
     return [round(line["failed_for"] / HOUR) for line in run.events() if line["event"] == "connector.still_failing"]

@@ -279,3 +279,23 @@ def test_unknown_names_are_bounded(tmp_path):
         one.driver.met({"another": 4})
         assert NAMES + 1 == len(one.driver.unknown)
         assert (3, 7) == (one.driver.unknown["type-7"], one.driver.unknown[OTHERS])
+
+
+def test_a_failure_that_an_earlier_run_saw_is_about_what_failed(tmp_path):
+    """A process that has nothing of the connector and never tried does not go on failing; one that holds something of it, or tried, does."""
+    with world(tmp_path) as one:
+        down(one)
+        one.epoch(chunk("a"))
+        failing(one)
+        one.driver.rest()
+        assert not one.driver.health.working
+        holding = one.slot.snapshot()
+    with world(tmp_path, holding, threads=False) as other:
+        other.driver.rest()
+        assert holding["health"]["shop"][0] == pytest.approx(other.driver.health.failing_since, abs=0.01)
+    with world(tmp_path, {**holding, "lanes": {}}) as other:
+        other.driver.rest()
+        assert other.driver.health.working
+        down(other, count=1)
+        other.epoch(chunk("b"))
+        until(lambda: other.counts == {"delivered": 1})
