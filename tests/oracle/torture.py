@@ -20,7 +20,6 @@ from tests.oracle.world import EXPIRY, HOUR, World
 
 LAST: Final = 180.0  # s for the last run to get to the end of everything
 ROLLING: Final = 60.0  # s in which an event expires after its time
-ON_ITS_WAY: Final = 2.0  # s in which what is read gets to a sink slot; meanwhile status counts it neither as lag nor as in flight
 FEW: Final = 4.0  # s: a wait for something that need not come
 
 Tell = Callable[[str], None]
@@ -137,8 +136,8 @@ def _caught_up(world: World, one: Round) -> None:
 def _idle(document: Json, connector: str, since: float) -> bool:
     """A process has nothing of a connector, neither held nor to be read, of what had come by then."""
     one = document["connectors"][connector]
-    left = one["in_flight"] or one["lag"]["objects"] or one["lag"]["messages"] or (one["lag"]["listed_at"] or 0.0) < since
-    return bool(not left and document["phase"] == "running" and document["at"] >= since + ON_ITS_WAY)
+    left = one["lag"]["objects"] or one["lag"]["messages"] or one["in_transit"] or one["in_flight"]
+    return bool(not left and (one["lag"]["listed_at"] or 0.0) >= since and document["phase"] == "running")
 
 
 def _all(world: World, says: Callable[[Json, float], bool], within: float) -> bool:
