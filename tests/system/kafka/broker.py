@@ -6,6 +6,7 @@ from typing import Final
 
 from confluent_kafka.admin import AdminClient
 from tests.system.kafka.administration import Administered
+from tests.system.kafka.archive import archived
 from tests.system.kafka.node import Node
 from tests.system.rig import free_port
 
@@ -66,7 +67,7 @@ class Broker(Node, Administered):
             "log.dirs": str(home / "log"),
             **(settings or {}),
         }
-        super().__init__(home, whole, users=users, java_options=java_options)
+        super().__init__(home, whole, users=users, java_options=(*archived(), *java_options))
         self.start()
         self.admin = AdminClient({"bootstrap.servers": self.address(), "log_level": 0})
 

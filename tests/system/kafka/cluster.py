@@ -6,6 +6,7 @@ from typing import Final
 from confluent_kafka import ElectionType, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.system.kafka.administration import Administered
+from tests.system.kafka.archive import archived
 from tests.system.kafka.broker import SETTINGS
 from tests.system.kafka.node import Node
 from tests.system.kafka.proxy import Proxy
@@ -53,6 +54,7 @@ class Cluster(Administered):
                     "inter.broker.listener.name": "PLAINTEXT",
                     "log.dirs": str(home / str(number) / "log"),
                 },
+                java_options=archived(),
                 heap=HEAP,
             )
             for number, (plain, client, controller) in ports.items()
