@@ -23,8 +23,7 @@ help:
 	@echo 'make lock   resolve the dependencies again (needs uv)'
 	@echo 'make clean  remove what these commands made'
 
-# uv where it is there, plain pip elsewhere; both refuse a package whose hash is not in the lock, and compile what they install, as compile.py does
-# with our loops: a start that had to would take twice as long.
+# uv where it is there, plain pip elsewhere; both refuse a package whose hash is not in the lock, and compile what they install.
 define install
 @"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || { \
   found=$$("$(or $(PYTHON),python3)" -c 'import platform; print("Python", platform.python_version())' 2>/dev/null); \
@@ -36,15 +35,27 @@ define install
 else \
   $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $(1) && $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .; \
 fi
+@touch $@
+endef
+
+# Our modules and our loops, too: a start that had to compile them would take twice as long.
+define compile
+@$(BIN)/python -m compileall -q codecs flows sinks
 @$(BIN)/python deploy/compile.py
 @touch $@
 endef
 
-.venv/run.stamp: requirements.lock pyproject.toml
+.venv/run.installed: requirements.lock pyproject.toml
 	$(call install,requirements.lock)
 
-.venv/test.stamp: requirements-dev.lock pyproject.toml
+.venv/test.installed: requirements-dev.lock pyproject.toml
 	$(call install,requirements-dev.lock)
+
+.venv/run.stamp: .venv/run.installed
+	$(compile)
+
+.venv/test.stamp: .venv/test.installed
+	$(compile)
 
 demo: .venv/run.stamp
 	@$(BIN)/currents-segment demo
@@ -52,7 +63,7 @@ demo: .venv/run.stamp
 demo-kafka: .venv/run.stamp
 	@$(BIN)/python -m deploy.broker.run $(BIN)/currents-segment demo --brokers
 
-lint: .venv/test.stamp
+lint: .venv/test.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -60,7 +71,8 @@ lint: .venv/test.stamp
 unit: .venv/test.stamp
 	$(BIN)/python -m pytest -q --ignore=tests/system --ignore=tests/oracle --ignore=tests/bench
 
-test: lint
+test:
+	@$(MAKE) --no-print-directory -j 2 lint .venv/test.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 torture: .venv/test.stamp
