@@ -73,7 +73,7 @@ unit: .venv/test.stamp
 
 test:
 	@$(MAKE) --no-print-directory -j 2 lint .venv/test.stamp
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 torture: .venv/test.stamp
 	@$(BIN)/python -m tests.oracle --seeds $(SEEDS) --rounds $(ROUNDS) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(SOURCE),--source $(SOURCE))
