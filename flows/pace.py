@@ -47,8 +47,12 @@ class Pace:
     def rest(self, now: float, wait: float) -> float:
         """For how long a slot that was asked just now, and wants to be asked after so many seconds, is not."""
         end = self._began + self._epoch
-        if now >= end:
-            return max(wait, AGAIN * min(self._waits))  # this turn ends the epoch
+        if now >= end:  # this turn ends the epoch
+            if (
+                self._turn == self._together
+            ):  # its first, too: the worker is ahead by a whole epoch, and stays so unless it ends one with the others
+                return max(wait, min(self._waits) + self._epoch - self._given)
+            return max(wait, AGAIN * min(self._waits))
         if now + max(wait, self._length) >= end:
             return max(wait, self._together + self._epoch - now)  # the next would, before the others do
         return wait

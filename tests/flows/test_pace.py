@@ -29,9 +29,9 @@ class Worker:
         spun: how often it was scheduled and might not ask any.
     """
 
-    def __init__(self, pace, longest, seed):
+    def __init__(self, pace, longest, seed, begins):
         self.pace, self._longest, self._random = pace, longest, Random(seed)
-        self.at = self.ended = self._began = 0.0
+        self.at = self.ended = self._began = begins
         self.epoch = self.read = self.spun = 0
         self._due = dict.fromkeys(SLOTS, 0.0)
 
@@ -57,15 +57,15 @@ class Worker:
         self.at = max(self.at, min(self._due.values()))
 
 
-def run(pace, epochs=300, longest=0.05):
-    """Two workers for some epochs; returns them, and by how much one was ahead at the end of each epoch."""
-    workers = [Worker(pace(1.0), longest, seed) for seed in (1, 2)]
-    ends = [[0.0 - DRAIN] * len(workers)]
+def run(pace, epochs=300, longest=0.05, late=(0.0, 0.0), drain=DRAIN):
+    """As many workers as begin, so late, for some epochs; returns them, and by how much one was ahead at the end of each epoch."""
+    workers = [Worker(pace(1.0), longest, seed, begins) for seed, begins in enumerate(late, 1)]
+    ends = [[0.0 - drain] * len(workers)]
     while min(worker.epoch for worker in workers) < epochs:
         worker = min(workers, key=lambda each: each.at)
         all_ended = ends[worker.epoch] if len(ends[worker.epoch]) == len(workers) else None
         before = worker.epoch
-        worker.step(None if all_ended is None else max(all_ended) + DRAIN)
+        worker.step(None if all_ended is None else max(all_ended) + drain)
         if worker.epoch > before:
             ends += [[]] * (worker.epoch + 1 - len(ends))
             ends[worker.epoch] = [*ends[worker.epoch], worker.ended]
@@ -98,6 +98,16 @@ def test_turns_of_any_length_are_read(longest):
     workers, _ = run(Pace, epochs=100, longest=longest)
     unpaced, _ = run(Unpaced, epochs=100, longest=longest)
     assert sum(worker.read for worker in workers) > (1 - 2 * SHARE) * sum(worker.read for worker in unpaced)
+
+
+@pytest.mark.parametrize("drain", [DRAIN, 0.2])
+@pytest.mark.parametrize("late", [(0.0, 0.0, 0.95), (0.0, 0.0, 3.3), (0.5, 0.0, 0.95), (0.0, 3.3)])
+def test_who_is_ahead_by_an_epoch_falls_back(late, drain):
+    """A start that is slow for one leaves the others so: without a pace each would read one turn an epoch for ever."""
+    workers, ahead = run(Pace, late=late, drain=drain)
+    reads = [worker.read for worker in workers]
+    assert min(reads) > 0.9 * max(reads)
+    assert 0.25 > sum(ahead[20:]) / len(ahead[20:])
 
 
 def test_a_slot_is_asked_as_it_wants_while_the_epoch_goes_on():
