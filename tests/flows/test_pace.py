@@ -126,3 +126,15 @@ def test_who_is_ahead_ends_its_epoch_when_the_others_do():
     pace.asked(0, 10.3)
     assert 0.0 == pace.rest(10.9, 0.0)
     assert pytest.approx(0.34) == pace.rest(10.96, 0.05)
+
+
+def test_a_rest_is_not_made_longer_by_the_one_before():
+    """Where closing an epoch takes all of them longer than an epoch, nobody is ahead, though each finds its interval over: all rest, and none for ever longer."""
+    pace, now, rests = Pace(1.0), 10.0, []
+    for _ in range(100):
+        pace.asked(0, now)
+        rests.append(pace.rest(now, 0.0))
+        pace.ended(0)
+        now += max(rests[-1], 1.1)
+    assert 2 > max(rests)
+    assert 1.5 > sum(rests) / len(rests)
