@@ -184,7 +184,8 @@ progress = Progress(lambda: document, console=Console(stderr=True))
 progress.start()
 try:
     print("drawing", flush=True)
-    time.sleep(60)
+    for _ in range(600):  # a signal that comes just before a sleep is heard after it
+        time.sleep(0.1)
 finally:
     progress.stop()
 """
