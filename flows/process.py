@@ -45,6 +45,7 @@ LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster:
 SAVE_EVERY: Final = 1.0  # s: the status file, for `status` when nothing runs and for the parent of a local cluster
 LITTLE: Final = 10_000_000  # bytes free: an epoch may need as much
 FULL: Final = "disk is full"  # SQLite's words
+PEER: Final = "thread panic"  # Timely's, of a connection to another process that is gone
 GARBAGE: Final = (
     10_000,
     20,
@@ -145,6 +146,8 @@ class Process:
         except BaseException as error:  # a panic of Bytewax' Rust half is no Exception
             if (refusal := _refusal(error)) is not None:
                 raise refusal from error
+            if PEER in str(error) and self.stop.early:
+                return  # one of those that stop with it was through before it had begun: it read nothing, so nothing is missing
             why, then = self._early_end(error)
             structlog.get_logger().error("run.failed", why=why, remedy=then)
             raise FailedError(f"the run ended early: {why}. {then}") from error
@@ -160,7 +163,7 @@ class Process:
         if (damage := committed.damage(state)) is not None:
             return recovery.way_out(state, damage)
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
-        if "thread panic" in why:
+        if PEER in why:
             why = f"another process of the cluster is gone ({why})"
         return why, "Nothing is lost: the next run goes on from the last commit"
 
@@ -211,6 +214,7 @@ class Process:
         )
 
     def _open_logs(self, kept: Mapping[int, Mapping[Key, Any]]) -> OpenLogs:
+        self.stop.running = True
         self.board.logs = OpenLogs(self.config, kept, once=self.once, clock=self._clock)
         threads.keep_state()
         gc.freeze()  # what a start made stays: it need not be looked at again and again
@@ -223,7 +227,6 @@ class Process:
     def _slot(self, number: int, state: State | None) -> SinkSlot:
         slot = SinkSlot(number, state, gate=self._gate, sender=self._sender, keeper=self._keeper, loads=self._loads)
         self.board.slots.append(slot)
-        self.stop.running = True
         return slot
 
     def _live(self) -> str | None:

@@ -20,7 +20,6 @@ from currents_segment.flows.errors import EndedHardError, FailedError
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 GRACE: Final = 1.0  # s: requests in flight may end; what they carried stays un-acked otherwise, and is sent again
 DEADLINE: Final = 5.0  # s: from the signal to a hard exit; a drain takes about one
-ALONE: Final = 2.0  # s: the same while no dataflow runs yet, so nothing is there to drain
 
 T = TypeVar("T")
 
@@ -36,7 +35,8 @@ class Stop:
     Attributes:
         grace: s that a slot waits for its requests in flight.
         requested: set by the first signal, or by `request`.
-        running: set when the dataflow's first slot is there.
+        running: set when the dataflow's source slots are there, before they read.
+        early: whether it was asked for before that, so that nothing is read, and nothing is there to drain.
         error: why the run cannot go on, if it asked for the stop itself.
     """
 
@@ -44,11 +44,13 @@ class Stop:
         self.grace = grace
         self.requested = False
         self.running = False
+        self.early = False
         self.error: FailedError | None = None
         self._heard = 0
 
     def request(self) -> None:
         """Ask for a drain."""
+        self.early = self.early or not self.running
         self.requested = True
 
     def fail(self, error: FailedError) -> None:
@@ -93,9 +95,8 @@ class Stop:
         return done.result()
 
     def _end_at(self, deadline: float) -> None:
-        time.sleep(min(ALONE, max(0.0, deadline - time.monotonic())))
+        time.sleep(max(0.0, deadline - time.monotonic()))
         if self.running:
-            time.sleep(max(0.0, deadline - time.monotonic()))
             structlog.get_logger().error(
                 "run.ended_hard", why="the drain did not end in time; nothing is lost, the last epoch is done again"
             )
