@@ -75,6 +75,7 @@ class Process:
         self.stop = Stop()
         self._addresses = addresses
         self._clock = clock(environ)
+        self._pace = Pace(config.epoch) if addresses else None
         self._gate = Gate(Bounds.of(len(config.connectors)))
         self._loads = Loads()
         self._requests = Requests()
@@ -138,7 +139,7 @@ class Process:
                 segment.build(self._parts()),
                 process_id=self.place.process if self._addresses else None,
                 addresses=self._addresses or None,
-                epoch_interval=timedelta(seconds=self.config.epoch),
+                epoch_interval=timedelta(seconds=self.config.epoch if self._pace is None else self._pace.interval),
                 recovery_config=recovery.store(self.config.state, first=self.place.process == 0),
             )
         except UserError:
@@ -192,9 +193,8 @@ class Process:
     def _parts(self) -> segment.Parts:
         logs = Logs(self.place, self._open_logs)
         known = catalogue.load()
-        pace = Pace(self.config.epoch) if self._addresses else None
         return segment.Parts(
-            source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once, pace=pace),
+            source=SlotSource(self.place, logs=logs, gate=self._gate, stop=self.stop, once=self.once, pace=self._pace),
             decoders={name: Transcoder(self.config.profile(name), known) for name in self.config.connectors},
             place=self.place,
             window=self._window,

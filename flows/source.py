@@ -105,7 +105,7 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
     def next_batch(self) -> list[Read]:
         """A tick where an epoch begins, then a chunk of a unit whose gate is open; never waits."""
         if self._pace is not None:
-            self._pace.asked(self._slot, time.monotonic())
+            self._pace.asked(self._slot, time.time())
         if self._ending:
             raise StopIteration
         if self._stop.requested:
@@ -177,14 +177,14 @@ class SlotPartition(StatefulSourcePartition[Read, State]):
 
     def next_awake(self) -> datetime | None:
         """At once while there is something to read, unless the epoch ends and there are others to wait for."""
-        wait = self._pause if self._pace is None else self._pace.rest(time.monotonic(), self._pause)
+        wait = self._pause if self._pace is None else self._pace.rest(time.time(), self._pause)
         return datetime.now(UTC) + timedelta(seconds=wait) if wait else None
 
     @loud
     def snapshot(self) -> State:
         """Where every unit stands; an epoch ends here, so the next item must be a tick."""
         self._epoch_begins = True
-        if self._pace is not None:
+        if self._pace is not None and not self._ending:  # one that is through says nothing of the others
             self._pace.ended(self._slot)
         if self._logs.log is not None:
             self._positions.update(self._logs.log.positions(self._slot))

@@ -53,7 +53,7 @@ class Shape:
     times: int = 1
 
 
-SHAPES: Final = (Shape("Kafka", 1, times=2), Shape("Kafka", 10, WAVES // 20), Shape("bucket", 1), Shape("bucket", 10, WAVES // 20))
+SHAPES: Final = (Shape("Kafka", 1, times=5), Shape("Kafka", 10, WAVES // 20), Shape("bucket", 1, times=3), Shape("bucket", 10, WAVES // 20))
 """The first is what a goal is about."""
 
 

@@ -14,6 +14,10 @@ POLL = 0.001  # s: a worker that may not read, but has a slot that wants to, is 
 class Unpaced(Pace):
     """As if there were none."""
 
+    def __init__(self, epoch):
+        super().__init__(epoch)
+        self.interval = epoch
+
     def rest(self, now, wait):
         return wait
 
@@ -42,7 +46,7 @@ class Worker:
             self.spun += 1
             self.at = max(min(self._due.values()), now + POLL)
             return
-        ends, read = now - self._began >= 1.0, False
+        ends, read = now - self._began >= self.pace.interval - 1e-9, False
         for slot in SLOTS:
             if self._due[slot] <= now:
                 self.pace.asked(slot, self.at)
@@ -81,10 +85,10 @@ def test_processes_end_their_epochs_together():
 
 
 def test_no_process_comes_to_read_less_than_the_other():
-    """And both together read more than they would without a pace."""
+    """And both together read more than they would without a pace, though a part of each epoch is given away."""
     (first, second), _ = run(Pace)
     assert 0.95 < first.read / second.read < 1.05
-    assert first.read + second.read > 1.1 * sum(worker.read for worker in run(Unpaced)[0])
+    assert first.read + second.read > sum(worker.read for worker in run(Unpaced)[0])
 
 
 def test_waiting_for_the_others_is_not_asking_again_and_again():
@@ -117,15 +121,49 @@ def test_a_slot_is_asked_as_it_wants_while_the_epoch_goes_on():
     assert [0.0, 0.05] == [pace.rest(10.1, 0.0), pace.rest(10.1, 0.05)]
 
 
-def test_who_is_ahead_ends_its_epoch_when_the_others_do():
-    """Its own interval is over at 11.0, but all have ended the last epoch, and can end this one, 0.3 s later."""
+def test_epochs_end_by_the_clock():
+    """Who would end one before the clock does rests until then, unless that is far away; its interval is a little shorter than an epoch, so that it can."""
     pace = Pace(1.0)
     pace.asked(0, 9.98)
+    assert [0.9, 0.0] == [pace.interval, pace.rest(10.7, 0.0)]
+    pace.asked(0, 10.86)
+    assert pytest.approx(0.12) == pace.rest(10.88, 0.05)
+    far = Pace(1.0)
+    far.asked(0, 10.3)
+    assert 0.05 == far.rest(11.18, 0.05)
+
+
+def test_a_turn_ends_an_epoch_if_it_began_when_that_was_over():
+    """One that was not, and took long, ends none, and rests until the clock does."""
+    pace = Pace(1.0)
     pace.asked(0, 10.0)
+    pace.asked(0, 10.89)
+    assert pytest.approx(0.05) == pace.rest(10.95, 0.0)
+
+
+def test_who_was_held_rests_as_long_next_time_and_less_when_that_was_enough():
+    """So little is asked in vain, and it is found out when the others need less."""
+    pace = Pace(1.0)
+    pace.asked(0, 10.0)
+    pace.asked(0, 10.95)
+    pace.rest(10.95, 0.0)
     pace.ended(0)
-    pace.asked(0, 10.3)
-    assert 0.0 == pace.rest(10.9, 0.0)
-    assert pytest.approx(0.34) == pace.rest(10.96, 0.05)
+    pace.asked(0, 11.2)
+    pace.asked(0, 12.0)
+    assert pytest.approx(0.25) == pace.rest(12.0, 0.0)
+    pace.ended(0)
+    pace.asked(0, 12.25)
+    pace.asked(0, 13.0)
+    assert pytest.approx(0.225) == pace.rest(13.0, 0.0)
+
+
+def test_a_clock_that_is_set_back_holds_nobody():
+    """What began in the future began now."""
+    pace = Pace(1.0)
+    pace.asked(0, 5_000.0)
+    pace.asked(0, 10.0)
+    assert 0.0 == pace.rest(10.5, 0.0)
+    assert pytest.approx(0.1) == pace.rest(10.9, 0.0)
 
 
 def test_a_rest_is_not_made_longer_by_the_one_before():
