@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from currents_segment.flows import process
@@ -39,11 +41,17 @@ def one(tmp_path, monkeypatch):
     return begins
 
 
+def ended(made):
+    """What it returned or raised, in a thread of its own, whose settings end with it."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(made.run).result()
+
+
 def test_a_process_that_was_stopped_before_it_began_ends_well_without_its_peers(one):
     """It has read nothing, so nothing is missing: who is through first, of those that are stopped together, is chance."""
     made = one()
     made.stop.request()
-    assert "stopped" == made.run()["phase"]
+    assert "stopped" == ended(made)["phase"]
 
 
 def test_a_peer_that_is_gone_is_a_fault_for_who_has_begun(one):
@@ -55,4 +63,4 @@ def test_a_peer_that_is_gone_is_a_fault_for_who_has_begun(one):
 
     made = one(begin)
     with pytest.raises(FailedError, match="another process of the cluster is gone"):
-        made.run()
+        ended(made)
