@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
@@ -45,6 +46,7 @@ LOCAL: Final = "CURRENTS_SEGMENT_LOCAL"  # set by the parent of a local cluster:
 SAVE_EVERY: Final = 1.0  # s: the status file, for `status` when nothing runs and for the parent of a local cluster
 LITTLE: Final = 10_000_000  # bytes free: an epoch may need as much
 FULL: Final = "disk is full"  # SQLite's words
+LATELY: Final = 60.0  # s: an epoch that cannot be written ends the run a moment later, when there may be room again
 PEER: Final = "thread panic"  # Timely's, of a connection to another process that is gone
 GARBAGE: Final = (
     10_000,
@@ -75,6 +77,7 @@ class Process:
         self.stop = Stop()
         self._addresses = addresses
         self._clock = clock(environ)
+        self._short = -LATELY  # when there was little room for the recovery store; monotonic
         self._pace = Pace(config.epoch) if addresses else None
         self._gate = Gate(Bounds.of(len(config.connectors)))
         self._loads = Loads()
@@ -156,9 +159,10 @@ class Process:
     def _early_end(self, error: BaseException) -> tuple[str, str]:
         """Why Bytewax gave up, and what to do."""
         state = self.config.state
-        if (free := shutil.disk_usage(state).free) < LITTLE or FULL in str(error):  # there may be room again by now
+        free = self._room()
+        if FULL in str(error) or time.monotonic() - self._short < LATELY:
             return (
-                f"the recovery store could not be written: {free / 1e6:.1f} MB free at {state}",
+                f"the recovery store could not be written: its disk was full, {free / 1e6:.1f} MB are free at {state} now",
                 "Make room: the next run goes on from the last commit",
             )
         if (damage := committed.damage(state)) is not None:
@@ -167,6 +171,13 @@ class Process:
         if PEER in why:
             why = f"another process of the cluster is gone ({why})"
         return why, "Nothing is lost: the next run goes on from the last commit"
+
+    def _room(self) -> int:
+        """Bytes free for the recovery store."""
+        free = shutil.disk_usage(self.config.state).free
+        if free < LITTLE:
+            self._short = time.monotonic()
+        return free
 
     def stopping(self) -> None:
         """A signal asked for a stop."""
@@ -246,6 +257,7 @@ class Process:
     def _save_every(self, ended: threading.Event) -> None:
         while not ended.wait(SAVE_EVERY):
             try:
+                self._room()
                 document = self.board.document()
                 self.board.tell(document)
                 for name, connector in document["connectors"].items():

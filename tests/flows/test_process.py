@@ -1,4 +1,6 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,4 +65,21 @@ def test_a_peer_that_is_gone_is_a_fault_for_who_has_begun(one):
 
     made = one(begin)
     with pytest.raises(FailedError, match="another process of the cluster is gone"):
+        ended(made)
+
+
+def test_a_disk_that_was_full_a_moment_ago_is_the_reason(one, monkeypatch):
+    """There may be room again when the run has ended; and of what could not be written each process only says that another is gone."""
+    free, noticed = iter([0]), threading.Event()
+
+    def usage(_):
+        left = next(free, None)
+        if left is None:
+            noticed.set()
+        return SimpleNamespace(free=10**12 if left is None else left)
+
+    monkeypatch.setattr(process, "SAVE_EVERY", 0.001)
+    monkeypatch.setattr(process.shutil, "disk_usage", usage)
+    made = one(noticed.wait)
+    with pytest.raises(FailedError, match=r"its disk was full, 1000000.0 MB are free"):
         ended(made)
