@@ -93,9 +93,9 @@ class Made:
             ids[self._again] = self.messages.ids[self._before] * np.uint64(2 * (number - SLOTS) + 1)
         return replace(self.messages, ids=ids)
 
-    def together(self, several: Sequence[Records | Framed]) -> Messages:
+    def together(self, objects: Sequence[Sequence[Records | Framed]]) -> list[Messages]:
         """As a decoder: the number of the chunk is its block's."""
-        return self.chunk(several[0].origin.block)
+        return [self.chunk(records[0].origin.block) for records in objects]
 
 
 class Ready:
@@ -111,10 +111,10 @@ class Ready:
     def units(self, slot: int) -> Sequence[Unit]:
         return self._units[slot]
 
-    def read(self, unit: Unit) -> tuple[Records | Framed, ...] | None:
+    def read(self, unit: Unit, most: int) -> tuple[Records | Framed, ...] | None:
         self._meter.tick()
         number = self._next[unit]
-        if number == self._last:
+        if number == self._last or most < self._chunk:
             return None
         self._next[unit] += 1
         return (Records("", "", b"", self._chunk, time.time(), Origin("currents", str(unit.partition), number * SLOTS + unit.partition)),)
@@ -155,7 +155,7 @@ class Shell(Process):
         def opened(_: object) -> Any:
             return Ready(self.place, self.events, self.made, self.meter)
 
-        source = SlotSource(self.place, logs=Logs(self.place, opened), gate=self._gate, stop=self.stop, once=True)
+        source = SlotSource(self.place, logs=Logs(self.place, opened), gate=self._gate, stop=self.stop, once=True, pace=self._pace)
         return replace(super()._parts(), source=source, decoders={NAME: self.made})
 
 
