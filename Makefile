@@ -16,7 +16,7 @@ help:
 	@echo 'make unit   the tests that start no processes'
 	@echo 'make torture  crashes and faults by chance, and an oracle: SEEDS="1 2 3" ROUNDS=12 PROCESSES= SOURCE=kafka (empty: 1 to 3 by chance, folder)'
 	@echo 'make isolation  what healthy connectors notice of one that fails, as ratios: FAULTS="503 hang" EVENTS= ROUNDS= PROCESSES=; FLAT=5000000: memory and store'
-	@echo 'make bench  what a million events cost, beside others: EVENTS=1000000 ROUNDS=3 ONLY="race pods growth latency outage known" PUBLISH=1 (into docs/performance.md)'
+	@echo 'make bench  what a million events cost, beside others: EVENTS=1000000 ROUNDS=3 ONLY="race pods shell growth latency outage known" PUBLISH=1 (into docs/performance.md)'
 	@echo 'make profile  where the time of one process goes, as a flame graph: EVENTS= PUBLISH=1'
 	@echo 'make scale  64 partitions, 10 connectors, 3 processes over a real Apache Kafka: start, idling, evenness: EVENTS=1000000'
 	@echo 'make fuzz   spoiled files, frames, datums and schemas, each case watched: CASES=1000000 SEED= (empty: by chance, printed) KINDS= (twins,spoiled_twins: both decoders alone)'

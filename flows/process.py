@@ -227,13 +227,17 @@ class Process:
     def _open_logs(self, kept: Mapping[int, Mapping[Key, Any]]) -> OpenLogs:
         self.stop.running = True
         self.board.logs = OpenLogs(self.config, kept, once=self.once, clock=self._clock)
+        self.flowing()
+        return self.board.logs
+
+    def flowing(self) -> None:
+        """The start is over. Called by the thread in which the steps run, before the first event."""
         threads.keep_state()
         gc.freeze()  # what a start made stays: it need not be looked at again and again
         gc.set_threshold(*GARBAGE)
         gc.enable()
         if self.board.phase == "starting":
             self.board.phase = "running"
-        return self.board.logs
 
     def _slot(self, number: int, state: State | None) -> SinkSlot:
         slot = SinkSlot(number, state, gate=self._gate, sender=self._sender, keeper=self._keeper, loads=self._loads)

@@ -1,6 +1,6 @@
 """`make bench`: what a million events cost, beside what others take for the same job; latency, an outage, known ids, and what to ask for.
 
-    .venv/bin/python -m tests.bench [--events 1000000] [--rounds 3] [--only race pods growth latency outage known] [--publish]
+    .venv/bin/python -m tests.bench [--events 1000000] [--rounds 3] [--only race pods shell growth latency outage known] [--publish]
 
 Makes its data once, starts a real Apache Kafka and an endpoint, runs everything in turn and prints its tables. They lie in build/bench too, with the charts (SVG) and
 all figures (results.json); parts that are run alone keep the others' figures. `--publish` puts tables and charts into docs/performance.md.
@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from deploy.broker.jars import classpath
-from tests.bench import contenders, latency, outage, pods, profile, race, report, results
+from tests.bench import contenders, latency, outage, pods, profile, race, report, results, shell
 from tests.bench import known as known_ids
 from tests.bench.contenders import Contender, ours
 from tests.bench.data import WAVES, currents
@@ -92,6 +92,14 @@ class Bench:
                 tell(f"  {shape.source}, {shape.connectors} connectors, {processes} pods: {every[-1].rate:,.0f} events/s")
         return {"pods": {"why": None, "runs": every}}
 
+    def shell(self) -> dict[str, Any]:
+        """Everything between reading and sending, by turns."""
+        every = []
+        for work in shell.WORKS * self.rounds:
+            every.append({"processes": work.processes, "chunk": work.chunk, **asdict(run := shell.measure(work))})
+            tell(f"  {work.processes or 'no'} processes, chunks of {work.chunk:,}: {run.each:.3f} µs an event")
+        return {"shell": every}
+
     def growth(self) -> dict[str, Any]:
         """One process and connector, with more of this and of that."""
         rows = []
@@ -135,13 +143,14 @@ class Bench:
 PARTS: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "race": Bench.race,
     "pods": Bench.pods,
+    "shell": Bench.shell,
     "growth": Bench.growth,
     "latency": Bench.latency,
     "outage": Bench.outage,
     "known": Bench.known,
     "profile": Bench.profile,
 }
-USUAL: Final = ("race", "pods", "growth", "latency", "outage", "known")
+USUAL: Final = ("race", "pods", "shell", "growth", "latency", "outage", "known")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,12 +1,15 @@
-"""What carries the events costs, without reading, decoding and sending them. By hand.
+"""What carrying the events costs, without reading, decoding and sending them: from a source whose chunks lie ready to batches for a sender that sends nothing.
 
-    .venv/bin/python -m tests.bench.shell [--processes 1] [--chunk 1000] [--events 5000000] [--dropped 0.17] [--waits 0.2] [--under "perf record -g --"]
+    .venv/bin/python -m tests.bench.shell [--processes 1] [--chunk 1000] [--events 6000000] [--dropped 0.17] [--waits 0.2] [--under "perf record -g --"]
+    .venv/bin/python -m tests.bench --only shell
 
 The real flow with recovery on, epochs of a second, gates, deduplication with its files, sink slots, ledger, drivers, status. The log gives chunks that are ready and the
-decoder messages that were made before, from simulated Currents; batches are packed as for requests, and each is acknowledged as soon as it is, or after `--waits`
-seconds, as an endpoint would (then as much is un-acked, and written in every epoch, as would be). `--dropped` is the share of events that came before.
+decoder messages that were made before, from simulated Currents; batches are packed as for requests and joined, and each is acknowledged as soon as it is, or after `--waits`
+seconds, as an endpoint would (then as much is un-acked, and written in every epoch, as would be). `--dropped` is the share of events that came before. Requests
+are not limited to so many a second, or the limit would be measured: a batch is one request, and 1,000 of them a second are 600,000 of these events.
 
-Prints processor time an event, from the first chunk to the last acknowledgement, of all processes.
+Prints processor time an event, all threads of all processes, from the first chunk to the last acknowledgement; and, as a floor, that of a bare loop that does the same to the
+same chunks: drop copies by one table in memory, cut and join batches. It has no Bytewax, exchange, recovery, files, gates and ledger.
 """
 
 import argparse
@@ -17,14 +20,17 @@ import resource
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from tests.bench.load import tell
+from tests.bench.rivals.loop import NOWHERE, copies
 from tests.system.rig import command, free_port
 
 from currents_segment.codecs import catalogue, container
@@ -39,9 +45,64 @@ from currents_segment.flows.source import Logs, SlotSource
 from currents_segment.flows.telemetry import logs as telemetry
 from currents_segment.sinks.segment import driver
 from currents_segment.sinks.segment.answers import Answer, Delivered
-from currents_segment.sinks.segment.batch import Piece, document
+from currents_segment.sinks.segment.batch import MAX_BYTES, Piece, document, drop, take
 
 NAME = "shop"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is carried, and how.
+
+    Attributes:
+        processes: of the cluster; 0 is the bare loop.
+        chunk: events of one.
+        events: of all processes together.
+        dropped: share of them that came before.
+        waits: s until an answer.
+        in_flight: requests at a time.
+    """
+
+    processes: int = 1
+    chunk: int = 1000
+    events: int = 6_000_000
+    dropped: float = 0.0
+    waits: float = 0.0
+    in_flight: int = 16
+
+    @property
+    def rounds(self) -> int:
+        """Chunks of a slot."""
+        return self.events // self.chunk // SLOTS
+
+
+CHUNKS: Final = (1000, 4000)
+WORKS: Final = [Work(processes, chunk) for chunk in CHUNKS for processes in (0, 1, 2)]
+"""Of `make bench`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How it went.
+
+    Attributes:
+        events: that were read.
+        delivered: of them; the others were copies.
+        cpu: s, all processes, from the first chunk on.
+        seconds: likewise, of the slower one.
+        memory: bytes, the sum of the most that each process had.
+    """
+
+    events: int
+    delivered: int
+    cpu: float
+    seconds: float
+    memory: int
+
+    @property
+    def each(self) -> float:
+        """µs of processor time an event."""
+        return self.cpu / self.events * 1e6
 
 
 def cpu() -> float:
@@ -54,11 +115,17 @@ class Meter:
     """From the first chunk on."""
 
     def __init__(self) -> None:
-        self.began: tuple[float, float] | None = None
-        self.ended = (0.0, 0.0)
+        self._began: tuple[float, float] | None = None
 
     def tick(self) -> None:
-        self.began = self.began or (cpu(), time.time())
+        """Something is read."""
+        self._began = self._began or (cpu(), time.monotonic())
+
+    def carried(self, events: int, delivered: int) -> Carried:
+        """That is the end."""
+        assert self._began is not None
+        used, now = cpu() - self._began[0], time.monotonic() - self._began[1]
+        return Carried(events, delivered, used, now, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def made(export: Path, count: int) -> Messages:
@@ -101,12 +168,12 @@ class Made:
 class Ready:
     """A log in which chunks lie ready."""
 
-    def __init__(self, place: Place, events: int, made: Made, meter: Meter) -> None:
+    def __init__(self, place: Place, rounds: int, made: Made, meter: Meter) -> None:
         units = [Unit(NAME, "currents", number) for number in range(SLOTS)]
         self._chunk, self._meter = made.messages.received, meter
         self._units = {slot: [unit for unit in units if unit.slot == slot] for slot in place.slots}
         self._next = dict.fromkeys(units, 0)
-        self._last = events // self._chunk // SLOTS
+        self._last = rounds
 
     def units(self, slot: int) -> Sequence[Unit]:
         return self._units[slot]
@@ -149,77 +216,106 @@ class Shell(Process):
 
     made: Made
     meter: Meter
-    events: int
+    rounds: int
 
     def _parts(self) -> segment.Parts:
         def opened(_: object) -> Any:
-            return Ready(self.place, self.events, self.made, self.meter)
+            self.flowing()
+            return Ready(self.place, self.rounds, self.made, self.meter)
 
         source = SlotSource(self.place, logs=Logs(self.place, opened), gate=self._gate, stop=self.stop, once=True, pace=self._pace)
         return replace(super()._parts(), source=source, decoders={NAME: self.made})
 
 
-def child(given: argparse.Namespace) -> None:
+def shell(work: Work, home: Path, place: Place, addresses: list[str]) -> Carried:
     """One process of the cluster."""
     telemetry.configure(terminal=False, level="warning")
-    settings = configuration.load(given.home / "segment.yaml")
-    driver.Client = null(given.waits)  # type: ignore[misc]
-    addresses = given.addresses.split(";") if given.processes > 1 else []
-    shell = Shell(settings, place=Place(given.child, given.processes), addresses=addresses, once=True, environ=os.environ)
-    shell.made, shell.meter, shell.events = Made(made(given.home / "export", given.chunk), given.dropped), Meter(), given.events
-    result = shell.stop.apart(shell.run, lambda: None)
-    (given.home / f"status-{given.child}").write_text(json.dumps(result["connectors"][NAME]))
-    assert shell.meter.began is not None
-    spent = cpu() - shell.meter.began[0], time.time() - shell.meter.began[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    (given.home / f"spent-{given.child}").write_text(json.dumps(spent))
+    settings = configuration.load(home / "segment.yaml")
+    connectors: Any = settings.connectors
+    limits = connectors[NAME].limits.model_copy(update={"requests_per_second": inf})  # more than may be asked for
+    connectors[NAME] = connectors[NAME].model_copy(update={"limits": limits})
+    driver.Client = null(work.waits)  # type: ignore[misc]
+    one = Shell(settings, place=place, addresses=addresses, once=True, environ=os.environ)
+    one.made, one.meter, one.rounds = Made(made(home / "export", work.chunk), work.dropped), Meter(), work.rounds
+    told = one.stop.apart(one.run, lambda: None)["connectors"][NAME]
+    return one.meter.carried(told["received"], told["outcomes"].get("delivered", 0))
+
+
+def loop(work: Work, home: Path) -> Carried:
+    """The same chunks in a bare loop."""
+    ready, meter, held, delivered = Made(made(home / "export", work.chunk), work.dropped), Meter(), deque[Piece](), 0
+    table, which = np.zeros(1 << (4 * work.events).bit_length(), np.uint64), np.empty(work.chunk, np.bool_)
+    copies(table[:0], table, which[:0])  # loaded before it counts
+    meter.tick()
+    for number in range(work.rounds * SLOTS):
+        messages = ready.chunk(number)
+        copies(messages.ids, table, which)
+        held.append(drop(Piece(messages.bodies, messages.ends, 0.0, None, NOWHERE), which))
+        while sum(piece.size for piece in held) > MAX_BYTES:
+            batch = take(held)
+            b"".join(document(batch, sent_at=""))
+            delivered += sum(piece.count for piece in batch)
+    return meter.carried(work.rounds * SLOTS * work.chunk, delivered + sum(piece.count for piece in held))
+
+
+def child(home: Path, number: int) -> None:
+    """One process."""
+    task = json.loads((home / "task.json").read_text())
+    work, addresses = Work(**task["work"]), task["addresses"]
+    carried = shell(work, home, Place(number, work.processes), addresses) if work.processes else loop(work, home)
+    (home / f"carried-{number}.json").write_text(json.dumps(asdict(carried)))
     sys.stdout.flush()
     os._exit(0)
 
 
-def measure(given: argparse.Namespace) -> None:
-    """One run, and its line."""
+def measure(work: Work, *, under: Sequence[str] = ()) -> Carried:
+    """One run, in processes of its own; each beneath the command line `under`."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
-        command("simulate", "currents", "--out", home / "export", "--count", 10_000, "--tidy")
+        command("simulate", "currents", "--out", home / "export", "--count", 2 * work.chunk + 2000, "--tidy")
         connector = {
             "integration_name": NAME, "contact_email": "data@example.com", "write_key": "env:HOME", "region": "us",
             "events": ["*"], "anonymous_users": True, "start": "earliest", "endpoint": "http://127.0.0.1:9/v1/batch",
-            "limits": {"requests_per_second": 1000, "in_flight": given.in_flight},
+            "limits": {"in_flight": work.in_flight},
         }  # fmt: skip
         workspace = {"sources": {"currents": {"url": str(home / "export")}}, "connectors": {NAME: connector}}
         (home / "segment.yaml").write_text(
             json.dumps({"state": "./state", "dead_letters": "./dead", "http": None, "workspaces": {"acme": workspace}})
         )
-        port = free_port(given.processes)
-        addresses = ";".join(f"127.0.0.1:{port + i}" for i in range(given.processes))
-        again = [*given.under, sys.executable, "-m", "tests.bench.shell", *sys.argv[1:], "--home", str(home), "--addresses", addresses]
-        children = [subprocess.Popen([*again, "--child", str(number)]) for number in range(given.processes)]
-        assert [0] * given.processes == [one.wait() for one in children]
-        spent = [json.loads((home / f"spent-{number}").read_text()) for number in range(given.processes)]
-        results = [json.loads((home / f"status-{number}").read_text()) for number in range(given.processes)]
-        received, delivered = (sum(one["received"] for one in results), sum(one["outcomes"].get("delivered", 0) for one in results))
-        used, took = sum(one[0] for one in spent), max(one[1] for one in spent)
-        tell(
-            f"{given.processes} processes, chunks of {given.chunk:,}: {used / received * 1e6:.3f} µs of processor time an event, {received / took:,.0f} events/s; "
-            f"{received:,} received, {delivered:,} delivered, {sum(one[2] for one in spent):,.0f} MB"
-        )
+        port, count = free_port(work.processes), max(1, work.processes)
+        addresses = [f"127.0.0.1:{port + number}" for number in range(count)] if count > 1 else []
+        (home / "task.json").write_text(json.dumps({"work": asdict(work), "addresses": addresses}))
+        again = [*under, sys.executable, "-m", "tests.bench.shell", "--home", str(home)]
+        children = [subprocess.Popen([*again, "--child", str(number)]) for number in range(count)]
+        assert [0] * count == [one.wait() for one in children]
+        every = [Carried(**json.loads((home / f"carried-{number}.json").read_text())) for number in range(count)]
+    return Carried(
+        sum(one.events for one in every), sum(one.delivered for one in every), sum(one.cpu for one in every),
+        max(one.seconds for one in every), sum(one.memory for one in every),
+    )  # fmt: skip
 
 
 def main() -> None:
     """As the arguments say."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--chunk", type=int, default=1000)
-    parser.add_argument("--events", type=int, default=5_000_000)
-    parser.add_argument("--dropped", type=float, default=0.0)
-    parser.add_argument("--waits", type=float, default=0.0)
-    parser.add_argument("--in-flight", type=int, default=8)
+    usual, parser = Work(), argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=usual.processes)
+    parser.add_argument("--chunk", type=int, default=usual.chunk)
+    parser.add_argument("--events", type=int, default=usual.events)
+    parser.add_argument("--dropped", type=float, default=usual.dropped)
+    parser.add_argument("--waits", type=float, default=usual.waits)
+    parser.add_argument("--in-flight", type=int, default=usual.in_flight)
     parser.add_argument("--under", type=str.split, default=[], help="a profiler's command line")
-    parser.add_argument("--home", type=Path)
-    parser.add_argument("--addresses", default="")
-    parser.add_argument("--child", type=int)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    measure(given) if given.child is None else child(given)
+    if given.child is not None:
+        child(given.home, given.child)
+    work = Work(given.processes, given.chunk, given.events, given.dropped, given.waits, given.in_flight)
+    least, run = (measure(each, under=given.under) for each in (replace(work, processes=0), work))
+    tell(
+        f"{work.processes} processes, chunks of {work.chunk:,}: {run.each:.3f} µs of processor time an event, {run.each / least.each:.2f} times a bare loop ({least.each:.3f}), "
+        f"{run.events / run.seconds:,.0f} events/s; {run.events:,} received, {run.delivered:,} delivered, {run.memory / 1e6:,.0f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ Found = Mapping[str, Any]
 KAFKA: Final = 3.2  # CPU-s per million, after the start: the goals
 BUCKET: Final = 3.5
 BARE: Final = 2.3  # what a bare loop took where they were set; it had a decoder of its own, and side by side with it ours takes as long
+SHELL: Final = {1: 0.5, 2: 0.7}  # µs of processor time an event, source to packed batch, by processes
 TWICE: Final = 1.7  # times the events/s of one: what two have to carry
 RATE: Final = 5_000  # events/s of the goal for latency
 IDS: Final = 10_000_000  # of the goal for a start
@@ -88,6 +89,37 @@ def _shape(run: Mapping[str, Any]) -> tuple[str, int, int]:
 def speed(found: Found, source: str, connectors: int, processes: int) -> float:
     """Events/s of so many pods."""
     return float(median(each["rate"] for each in found["pods"]["runs"] if _shape(each) == (source, connectors, processes)))
+
+
+def shells(found: Found) -> list[list[str]]:
+    """The shell alone; medians of what was run more than once."""
+    rows = [
+        [
+            "chunks of",
+            "bare loop, µs an event",
+            "one process",
+            "times the loop",
+            "two processes",
+            "times the loop",
+            "one process, events/s",
+            "two",
+        ]
+    ]
+    for chunk in dict.fromkeys(each["chunk"] for each in found["shell"]):
+        least, one, two = (carried(found, processes, chunk) for processes in (0, 1, 2))
+        rates = [median(each["events"] / each["seconds"] for each in _carried(found, processes, chunk)) for processes in (1, 2)]
+        costs = [f"{one:.2f}", f"{one / least:.1f}", f"{two:.2f}", f"{two / least:.1f}"]
+        rows.append([f"{chunk:,}", f"{least:.2f}", *costs, *(f"{rate:,.0f}" for rate in rates)])
+    return rows
+
+
+def _carried(found: Found, processes: int, chunk: int) -> list[dict[str, Any]]:
+    return [each for each in found["shell"] if (each["processes"], each["chunk"]) == (processes, chunk)]
+
+
+def carried(found: Found, processes: int, chunk: int) -> float:
+    """µs of processor time an event of the shell alone, with so many processes; 0 is the bare loop."""
+    return float(median(each["cpu"] / each["events"] * 1e6 for each in _carried(found, processes, chunk)))
 
 
 def grown(found: Found) -> list[list[str]]:
@@ -199,12 +231,18 @@ def goals(found: Found) -> list[list[str]]:
     at = next(each for each in found["latency"] if each["rate"] == RATE)
     ids = next(each for each in found["known"]["starts"] if each["ids"] == IDS)
     size = max(each["size"] for each in found["known"]["tables"] if each["ids"] >= IDS)
+    alone = [
+        (f"the shell alone, {name}, chunks of {chunk:,}, µs an event", "at most", SHELL[processes], carried(found, processes, chunk), ".2f")
+        for processes, name in ((1, "one process"), (2, "two processes"))
+        for chunk in dict.fromkeys(each["chunk"] for each in found["shell"])
+    ]
     rows: list[tuple[str, str, float, float | None, str]] = [
         ("Kafka to Segment, CPU-s per million after the start", "at most", KAFKA, kafka["after_start"], ".2f"),
         ("the same, times the bare loop", "at most", KAFKA / BARE, kafka["after_start"] / bare, ".2f"),
         ("bucket to Segment, CPU-s per million after the start", "at most", BUCKET, bucket["after_start"], ".2f"),
         ("the same, times the bare loop", "at most", BUCKET / BARE, bucket["after_start"] / bare, ".2f"),
         ("a start, CPU-s", "at most", 1.2, kafka["start"], ".2f"),
+        *alone,
         (limit, "at least", TWICE, two, ".2f"),
         (f"p99 at {RATE:,} events/s, s", "at most", 2.0, at["percentiles"]["99"], ".2f"),
         ("a backlog drains, events/s", "at least", 100_000, found["outage"]["rate"], ",.0f"),
@@ -226,8 +264,9 @@ TABLES: Final[
     Mapping[str, tuple[tuple[str, ...], Callable[[Found], list[list[str]]]]]
 ] = {  # marker: the parts that it needs, and how it is made
     "race": (("race",), race),
-    "goals": (("race", "pods", "latency", "outage", "known"), goals),
+    "goals": (("race", "pods", "shell", "latency", "outage", "known"), goals),
     "pods": (("pods",), pods),
+    "shell": (("shell",), shells),
     "growth": (("race", "growth"), grown),
     "latency": (("latency",), latencies),
     "outage": (("outage",), outages),

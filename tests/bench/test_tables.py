@@ -20,6 +20,10 @@ FOUND = {
     ],
     "absent": [{"name": "nobody", "why": "not there"}],
     "pods": {"why": None, "runs": [POD, POD | {"rate": 104_000.0}, POD | {"processes": 2, "rate": 169_000.0}, POD | {"rate": 100_000.0}]},
+    "shell": [
+        {"processes": processes, "chunk": 1000, "events": 1_000_000, "delivered": 1_000_000, "cpu": cpu, "seconds": 1.0, "memory": 1}
+        for processes, cpu in ((0, 0.1), (1, 0.5), (1, 0.4), (1, 0.9), (2, 0.71))
+    ],
     "growth": [ROW | {"what": "half"}],
     "profile": {"events": 1_000_000, "stages": {READ: 1.0, PACK: 0.8, SHELL: 0.2}},
     "latency": [{"rate": 5_000, "percentiles": {"99": 2.0}, "cpu": 0.1, "idle": 0.02}],
@@ -33,7 +37,9 @@ FOUND = {
 
 def test_a_goal_is_reached_or_it_is_said():
     """The limit itself is within it."""
-    assert ["reached", "yes", "yes", "NO", "NO", "yes", "NO", "yes", "NO", "yes", "NO"] == [row[-1] for row in tables.goals(FOUND)]
+    assert ["reached", "yes", "yes", "NO", "NO", "yes", "yes", "NO", "NO", "yes", "NO", "yes", "NO"] == [
+        row[-1] for row in tables.goals(FOUND)
+    ]
 
 
 def test_what_could_not_be_measured_is_neither_reached_nor_missed():
@@ -59,6 +65,11 @@ def test_the_same_times_the_bare_loop_is_beside_a_goal():
     assert [["at most 1.39", "1.39", "yes"], ["at most 1.52", "1.53", "NO"]] == [row[1:] for row in fast]
 
 
+def test_the_shell_alone_is_held_against_a_bare_loop():
+    """By the median of its runs."""
+    assert ["1,000", "0.10", "0.50", "5.0", "0.71", "7.1", "1,000,000", "1,000,000"] == tables.shells(FOUND)[1]
+
+
 def test_a_stage_has_its_floor_beside_it():
     """Where nobody can do it for less; without the race there is none."""
     assert {READ: "1.10", PACK: "0.70", SHELL: "", "all": "2.30"} == {row[0]: row[-1] for row in tables.stages(FOUND)[1:]}
@@ -76,7 +87,7 @@ def test_everyone_is_compared_with_ours():
     assert ["nobody", "not there", ""] == nobody[:3]
 
 
-@pytest.mark.parametrize("name", ["goals", "sizing", "race", "pods", "growth", "stages"])
+@pytest.mark.parametrize("name", ["goals", "sizing", "race", "pods", "shell", "growth", "stages"])
 def test_a_table_needs_the_parts_that_it_says(name):
     """So that parts that were run alone make the tables that they can."""
     needs, table = tables.TABLES[name]
