@@ -81,7 +81,7 @@ torture: .venv/test.stamp
 scale: .venv/test.stamp
 	@$(BIN)/python -m tests.bench.scale $(if $(EVENTS),--events $(EVENTS))
 
-isolation: ROUNDS = 3
+isolation: ROUNDS = 5
 isolation: .venv/test.stamp
 	@$(BIN)/python -m tests.bench.isolation --rounds $(ROUNDS) $(if $(FAULTS),--faults $(FAULTS)) $(if $(EVENTS),--events $(EVENTS)) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(FLAT),--flat $(FLAT))
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from statistics import linear_regression
 from typing import Final
 
-from tests.bench.load import EMAIL, Carried, Load, carry, connector, doubled, simulate, tell
+from tests.bench.load import EMAIL, Carried, Load, Taker, carry, connector, doubled, simulate, tell
 from tests.system.rig import key, wait
 
 from currents_segment.flows.status import Status, balance
 
 HEALTHY: Final = ("healthy-1", "healthy-2")
 DOWN: Final = "down"
+WAVE: Final = 60_000  # events
 MOST_IDS: Final = "200K"  # known at a time; reached within the first waves
 MOST: Final = 5.0  # B an event: less than one pointer, so whatever is kept of each event breaks it
 WARM: Final = 5  # the first fifth is left out: caches and tables fill
@@ -39,7 +40,8 @@ def main(home: Path, *, events: int, wave: int, processes: int, most: float = MO
 def run(home: Path, waves: Sequence[int], processes: int) -> list[Carried]:
     """Carry the waves, one after the other; the next is simulated meanwhile."""
     with ExitStack() as closing:
-        good, bad = (closing.enter_context(doubled(home / name)) for name in ("good", "bad"))
+        good, bad = Taker(home / "spool"), closing.enter_context(doubled(home / "bad"))
+        closing.callback(good.close)
         inbox = home / "inbox"
         inbox.mkdir()
         connectors = {name: connector(EMAIL) for name in HEALTHY}
@@ -58,7 +60,6 @@ def run(home: Path, waves: Sequence[int], processes: int) -> list[Carried]:
         for made in making:
             wave = made.result()
             carried.append(carry(job, wave, HEALTHY))
-            good.reset()  # or its memory of messageIds would grow, and the machine with it
             shutil.rmtree(wave.folder)  # the job's links stay
             document = fresh(job)
             down = document["connectors"][DOWN]

@@ -1,15 +1,20 @@
 """Load for the benchmarks: simulated Currents that come into a folder in waves, what became of each wave, and what the processes of a run use."""
 
-import json
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import numpy as np
+from tests.bench.checksum import Sum, fingerprints
+from tests.bench.race import message_ids
+from tests.bench.receiver import Endpoint, requests
 from tests.system.double import Double
 from tests.system.jobs import Job
 from tests.system.rig import PATIENCE, command
@@ -35,11 +40,14 @@ class Wave:
     events: int
 
     def come(self, inbox: Path) -> None:
-        """All its files appear, each whole."""
-        for file in sorted(self.folder.rglob("*.avro")):
-            place = inbox / file.relative_to(self.folder).with_stem(f"{file.stem}-{self.folder.name}")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(file, place)
+        """All its files appear in one moment: no listing sees a part of them."""
+        coming = inbox.with_name(f"{inbox.name}-coming") / self.folder.name
+        shutil.copytree(self.folder, coming, copy_function=os.link)
+        coming.rename(inbox / self.folder.name)
+
+    def go(self, inbox: Path) -> None:
+        """Its files disappear: they are not listed again and again, every second of a test as every minute of a month."""
+        shutil.rmtree(inbox / self.folder.name)
 
 
 def simulate(folder: Path, events: int, *, seed: int, types: str = EMAIL) -> Wave:
@@ -65,8 +73,8 @@ class Carried:
 
     Attributes:
         events: delivered, over all connectors.
-        seconds: from the wave's coming to its last delivery.
-        stall: s, the longest time between two deliveries of one of the connectors.
+        seconds: from its first delivery to its last.
+        stall: s, the longest time between two deliveries of one of the connectors, or from the wave's coming to its first.
         cpu: CPU-seconds of all processes of the job.
         others: cores that were busy meanwhile with neither the job, nor its double, nor this process.
         memory: bytes resident at its end, all processes.
@@ -87,21 +95,27 @@ class Carried:
         return self.events / self.seconds
 
 
-def carry(job: Job, wave: Wave, connectors: Sequence[str], meanwhile: Callable[[], None] = lambda: None) -> Carried:
+def carry(job: "Load", wave: Wave, connectors: Sequence[str], meanwhile: Callable[[], None] = lambda: None) -> Carried:
     """Let a wave come and wait until these connectors have delivered it, and nothing else; `meanwhile` is called as soon as it is there."""
-    double, begin, before = job.double, time.time(), Used.by(job)
-    wanted = {name: double.kept(name) + wave.events for name in connectors}
-    wave.come(job.source)
+    begin, before, start = time.time(), Used.by(job), job.endpoint.spool.stat().st_size
+    wanted = {name: job.delivered(name) + wave.events for name in connectors}
+    wave.come(job.inbox)
     meanwhile()
-    job.until(lambda: all(double.kept(name) >= wanted[name] for name in connectors), "a wave", PATIENCE + wave.events / SLOWEST)
+    job.until(lambda: all(job.delivered(name) >= wanted[name] for name in connectors), "a wave", PATIENCE + wave.events / SLOWEST)
     after, end = Used.by(job), time.time()
-    assert wanted == {name: double.kept(name) for name in connectors}
-    answered = {name: [one for one in double.requests(name) if one["at"] >= begin and one["status"] == "200"] for name in connectors}
-    assert all(wave.events == sum(one["events"] for one in each) for each in answered.values())
+    assert wanted == {name: job.delivered(name) for name in connectors}
+    came, sums = defaultdict[str, list[float]](list), defaultdict(Sum)
+    for request in requests(job.endpoint.spool, start):
+        prints = fingerprints(message_ids(request.body))
+        came[request.sender].append(request.came)
+        sums[request.sender] += Sum(len(prints), int(prints.sum(dtype=np.uint64)))
+    assert {*connectors} == {*sums}
+    assert {wave.events} == {each.events for each in sums.values()}
+    assert 1 == len({each.ids for each in sums.values()}), "they did not get the same events"
     return Carried(
         wave.events * len(connectors),
-        max(one["at"] for each in answered.values() for one in each) - begin,
-        max(longest_gap([one["at"] for one in each]) for each in answered.values()),
+        max(map(max, came.values())) - min(map(min, came.values())),
+        max(longest_gap([begin, *each]) for each in came.values()),
         after.job - before.job,
         (after.others - before.others) / (end - begin),
         memory(job.runs[-1]),
@@ -117,11 +131,11 @@ class Used:
     others: float
 
     @classmethod
-    def by(cls, job: Job) -> "Used":
+    def by(cls, job: "Load") -> "Used":
         """As of now."""
         user, nice, system, _idle, _iowait, *stolen = (int(field) / _TICK for field in Path("/proc/stat").read_text().split()[1:9])
         mine = cpu_seconds(processes(job.runs[-1]))
-        rest = cpu_seconds([os.getpid(), job.double._process.pid])
+        rest = cpu_seconds([os.getpid(), job.endpoint.pid])
         return cls(mine, user + nice + system + sum(stolen) - mine - rest)
 
 
@@ -150,24 +164,37 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def store(job: Job) -> int:
+def store(job: "Load") -> int:
     """Bytes of the recovery store, its write-ahead logs included."""
     return sum(file.stat().st_size for file in (job.state / "recovery").iterdir())
 
 
-class Load(Job):
-    """A job that looks for new files no oftener than it must."""
+class Taker(Endpoint):
+    """An endpoint that is no bottleneck, for connectors that work: it takes whatever comes, whoever asks, and what came is looked at after each wave."""
 
-    def configure(self) -> None:
-        super().configure()
-        whole = json.loads(self.config.read_text())
-        whole["workspaces"]["acme"]["sources"]["currents"]["poll"] = POLL
-        self.config.write_text(json.dumps(whole, indent=1))
+    def source(self, name: str, **change: Any) -> None:
+        """There are no keys."""
+
+
+class Load(Job):
+    """A job that looks for new files no oftener than it must, and delivers to a `Taker` what has no endpoint of its own.
+
+    Of a double it asks for no more than that: what was delivered its status tells, and the endpoint's spool.
+    """
+
+    def __init__(self, home: Path, endpoint: Taker, inbox: Path, connectors: Mapping[str, Mapping[str, Any]], **settings: Any) -> None:
+        self.endpoint, self.inbox = endpoint, inbox
+        there = {name: {"endpoint": f"{endpoint.url}/{name}/v1/batch", **each} for name, each in connectors.items()}
+        super().__init__(home, cast("Double", endpoint), {"url": str(inbox), "poll": POLL}, there, **settings)
+
+    def delivered(self, connector: str) -> int:
+        """Events of a connector, as of its last status."""
+        return self.connector(connector)["outcomes"].get("delivered", 0)
 
 
 def connector(types: str, **limits: Any) -> dict[str, Any]:
-    """A connector's settings, with the product's own limits where the rig of the system tests would set small ones for speed."""
-    return {"events": [types], "limits": {"batch_age": "1s", "batch_events": 2500, **limits}}
+    """A connector's settings, with the product's own limits where the rig of the system tests would set small ones for speed; but a wave's last events wait for no others."""
+    return {"events": [types], "limits": {"batch_age": "100ms", "batch_events": 2500, **limits}}
 
 
 def tell(text: str) -> None:

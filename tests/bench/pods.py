@@ -53,7 +53,8 @@ class Shape:
     times: int = 1
 
 
-SHAPES: Final = (Shape("Kafka", 1, times=5), Shape("Kafka", 10, WAVES // 20), Shape("bucket", 1, times=3), Shape("bucket", 10, WAVES // 20))
+PART: Final = 3 * WAVES // 20  # of the data, for ten connectors: less than ten seconds tell of a start
+SHAPES: Final = (Shape("Kafka", 1, times=5), Shape("Kafka", 10, PART, 3), Shape("bucket", 1, times=3), Shape("bucket", 10, PART, 3))
 """The first is what a goal is about."""
 
 

@@ -66,15 +66,21 @@ class Endpoint:
             count: int = json.load(answer)["requests"]
         return count
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def close(self) -> None:
-        """End it; everything is written."""
+        """End it."""
         self._process.terminate()
         self._process.communicate()
 
 
-def requests(spool: Path) -> Iterator[Request]:
-    """What was written down, in the order in which it came."""
+def requests(spool: Path, start: int = 0) -> Iterator[Request]:
+    """What was written down, in the order in which it came; from a place on where all before it had been written."""
     with spool.open("rb") as file:
+        file.seek(start)
         while head := file.read(HEAD.size):
             came, answered, status, name, size, packed = HEAD.unpack(head)
             sender, body = file.read(name).decode(), file.read(size)
@@ -110,6 +116,7 @@ class _Server:
             body = b""
         self._spool.write(HEAD.pack(came, time.time(), status, len(sender), len(body), packed and bool(body)) + sender.encode())
         self._spool.write(body)
+        self._spool.flush()
 
 
 async def _serve(spool: IO[bytes]) -> None:

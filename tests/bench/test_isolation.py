@@ -30,6 +30,13 @@ def test_a_busy_machine_decides_nothing_about_throughput_but_one_stall_counts(tr
     assert [told] == [line.partition(";")[0] for line in broken] if told else [] == broken
 
 
+def test_what_is_kept_where_nothing_fails_is_the_measure():
+    """Both ways: a run that becomes faster, or slower, without a fault, does so with one."""
+    lines = verdict({"nothing": [slower(0.9)], "503": [slower(0.86)], "key": [slower(0.85)]}, keep=0.95, stall=2.0)
+    assert ["key: the healthy connectors kept 94% of their throughput"] == [line.partition(";")[0] for line in lines]
+    assert 1 == len(verdict({"nothing": [slower(1.1)], "503": [slower(1.0)]}, keep=0.95, stall=2.0))
+
+
 def test_a_stall_is_the_longest_time_between_two_deliveries():
     """Requests overlap, so they are not told in the order of their beginning."""
     assert 4.0 == longest_gap([10.0, 17.0, 11.0, 13.0])
