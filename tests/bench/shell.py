@@ -4,12 +4,12 @@
     .venv/bin/python -m tests.bench --only shell
 
 The real flow with recovery on, epochs of a second, gates, deduplication with its files, sink slots, ledger, drivers, status. The log gives chunks that are ready and the
-decoder messages that were made before, from simulated Currents; batches are packed as for requests and joined, and each is acknowledged as soon as it is, or after `--waits`
+decoder messages that were made before, from simulated Currents; batches are packed as for requests (gzip reads their parts, nothing joins them), and each is acknowledged as soon as it is, or after `--waits`
 seconds, as an endpoint would (then as much is un-acked, and written in every epoch, as would be). `--dropped` is the share of events that came before. Requests
 are not limited to so many a second, or the limit would be measured: a batch is one request, and 1,000 of them a second are 600,000 of these events.
 
 Prints processor time an event, all threads of all processes, from the first chunk to the last acknowledgement; and, as a floor, that of a bare loop that does the same to the
-same chunks: drop copies by one table in memory, cut and join batches. It has no Bytewax, exchange, recovery, files, gates and ledger.
+same chunks: drop copies by one table in memory, cut batches. It has no Bytewax, exchange, recovery, files, gates and ledger.
 """
 
 import argparse
@@ -201,7 +201,7 @@ def null(waits: float) -> type:
             pass
 
         async def send(self, pieces: Sequence[Piece], *, now: Callable[[], float], **_: object) -> Answer:
-            b"".join(document(pieces, sent_at=""))
+            document(pieces, sent_at="")
             await asyncio.sleep(waits)
             return Delivered()
 
@@ -253,7 +253,7 @@ def loop(work: Work, home: Path) -> Carried:
         held.append(drop(Piece(messages.bodies, messages.ends, 0.0, None, NOWHERE), which))
         while sum(piece.size for piece in held) > MAX_BYTES:
             batch = take(held)
-            b"".join(document(batch, sent_at=""))
+            document(batch, sent_at="")
             delivered += sum(piece.count for piece in batch)
     return meter.carried(work.rounds * SLOTS * work.chunk, delivered + sum(piece.count for piece in held))
 
