@@ -96,8 +96,8 @@ class Bench:
         """Everything between reading and sending, by turns."""
         every = []
         for work in shell.WORKS * self.rounds:
-            every.append({"processes": work.processes, "chunk": work.chunk, **asdict(run := shell.measure(work))})
-            tell(f"  {work.processes or 'no'} processes, chunks of {work.chunk:,}: {run.each:.3f} µs an event")
+            every.append({"processes": work.processes, "chunk": work.chunk, "bare": work.bare, **asdict(run := shell.measure(work))})
+            tell(f"  {'bare flow, ' * work.bare}{work.processes} processes, chunks of {work.chunk:,}: {run.each:.3f} µs an event")
         return {"shell": every}
 
     def growth(self) -> dict[str, Any]:

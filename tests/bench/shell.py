@@ -8,8 +8,8 @@ decoder messages that were made before, from simulated Currents; batches are pac
 seconds, as an endpoint would (then as much is un-acked, and written in every epoch, as would be). `--dropped` is the share of events that came before. Requests
 are not limited to so many a second, or the limit would be measured: a batch is one request, and 1,000 of them a second are 600,000 of these events.
 
-Prints processor time an event, all threads of all processes, from the first chunk to the last acknowledgement; and, as a floor, that of a bare loop that does the same to the
-same chunks: drop copies by one table in memory, cut batches. It has no Bytewax, exchange, recovery, files, gates and ledger.
+Prints processor time an event, all threads of all processes, from the first chunk to the last acknowledgement; and, as a floor, that of a bare flow that takes the same
+chunks (`rivals/arrays.py`).
 """
 
 import argparse
@@ -20,17 +20,18 @@ import resource
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+from bytewax.run import cli_main
 from tests.bench.load import tell
-from tests.bench.rivals.loop import NOWHERE, copies
+from tests.bench.rivals import arrays
 from tests.system.rig import command, free_port
 
 from currents_segment.codecs import catalogue, container
@@ -38,14 +39,14 @@ from currents_segment.codecs.chunk import Framed, Messages, Origin, Records, joi
 from currents_segment.codecs.decoder import Decoder
 from currents_segment.codecs.profile import Profile
 from currents_segment.flows import config as configuration
-from currents_segment.flows import segment
+from currents_segment.flows import recovery, segment
 from currents_segment.flows.process import Process
 from currents_segment.flows.slots import SLOTS, Key, Place, Unit
 from currents_segment.flows.source import Logs, SlotSource
 from currents_segment.flows.telemetry import logs as telemetry
 from currents_segment.sinks.segment import driver
 from currents_segment.sinks.segment.answers import Answer, Delivered
-from currents_segment.sinks.segment.batch import MAX_BYTES, Piece, document, drop, take
+from currents_segment.sinks.segment.batch import Piece, document
 
 NAME = "shop"
 
@@ -55,12 +56,13 @@ class Work:
     """What is carried, and how.
 
     Attributes:
-        processes: of the cluster; 0 is the bare loop.
+        processes: of the cluster.
         chunk: events of one.
         events: of all processes together.
         dropped: share of them that came before.
         waits: s until an answer.
         in_flight: requests at a time.
+        bare: by the floor instead.
     """
 
     processes: int = 1
@@ -69,6 +71,7 @@ class Work:
     dropped: float = 0.0
     waits: float = 0.0
     in_flight: int = 16
+    bare: bool = False
 
     @property
     def rounds(self) -> int:
@@ -77,7 +80,7 @@ class Work:
 
 
 CHUNKS: Final = (1000, 4000)
-WORKS: Final = [Work(processes, chunk) for chunk in CHUNKS for processes in (0, 1, 2)]
+WORKS: Final = [Work(processes, chunk, bare=bare) for chunk in CHUNKS for processes in (1, 2) for bare in (True, False)]
 """Of `make bench`."""
 
 
@@ -241,28 +244,31 @@ def shell(work: Work, home: Path, place: Place, addresses: list[str]) -> Carried
     return one.meter.carried(told["received"], told["outcomes"].get("delivered", 0))
 
 
-def loop(work: Work, home: Path) -> Carried:
-    """The same chunks in a bare loop."""
-    ready, meter, held, delivered = Made(made(home / "export", work.chunk), work.dropped), Meter(), deque[Piece](), 0
-    table, which = np.zeros(1 << (4 * work.events).bit_length(), np.uint64), np.empty(work.chunk, np.bool_)
-    copies(table[:0], table, which[:0])  # loaded before it counts
-    meter.tick()
-    for number in range(work.rounds * SLOTS):
-        messages = ready.chunk(number)
-        copies(messages.ids, table, which)
-        held.append(drop(Piece(messages.bodies, messages.ends, 0.0, None, NOWHERE), which))
-        while sum(piece.size for piece in held) > MAX_BYTES:
-            batch = take(held)
-            document(batch, sent_at="")
-            delivered += sum(piece.count for piece in batch)
-    return meter.carried(work.rounds * SLOTS * work.chunk, delivered + sum(piece.count for piece in held))
+def floor(work: Work, home: Path, place: Place, addresses: list[str]) -> Carried:
+    """The same for the same chunks in a bare flow."""
+    ready, meter, delivered = Made(made(home / "export", work.chunk), work.dropped), Meter(), [0]
+
+    def chunk(number: int) -> Messages:
+        meter.tick()
+        return ready.chunk(number)
+
+    state = home / f"floor-{place.process}"
+    state.mkdir()
+    cli_main(
+        arrays.build(place, work.rounds, chunk, delivered),
+        process_id=place.process if addresses else None,
+        addresses=addresses or None,
+        epoch_interval=timedelta(seconds=1),
+        recovery_config=recovery.store(state, first=place.process == 0),
+    )
+    return meter.carried(work.rounds * len(place.slots) * work.chunk, delivered[0])
 
 
 def child(home: Path, number: int) -> None:
     """One process."""
     task = json.loads((home / "task.json").read_text())
     work, addresses = Work(**task["work"]), task["addresses"]
-    carried = shell(work, home, Place(number, work.processes), addresses) if work.processes else loop(work, home)
+    carried = (floor if work.bare else shell)(work, home, Place(number, work.processes), addresses)
     (home / f"carried-{number}.json").write_text(json.dumps(asdict(carried)))
     sys.stdout.flush()
     os._exit(0)
@@ -282,7 +288,7 @@ def measure(work: Work, *, under: Sequence[str] = ()) -> Carried:
         (home / "segment.yaml").write_text(
             json.dumps({"state": "./state", "dead_letters": "./dead", "http": None, "workspaces": {"acme": workspace}})
         )
-        port, count = free_port(work.processes), max(1, work.processes)
+        port, count = free_port(work.processes), work.processes
         addresses = [f"127.0.0.1:{port + number}" for number in range(count)] if count > 1 else []
         (home / "task.json").write_text(json.dumps({"work": asdict(work), "addresses": addresses}))
         again = [*under, sys.executable, "-m", "tests.bench.shell", "--home", str(home)]
@@ -311,9 +317,9 @@ def main() -> None:
     if given.child is not None:
         child(given.home, given.child)
     work = Work(given.processes, given.chunk, given.events, given.dropped, given.waits, given.in_flight)
-    least, run = (measure(each, under=given.under) for each in (replace(work, processes=0), work))
+    least, run = (measure(each, under=given.under) for each in (replace(work, bare=True), work))
     tell(
-        f"{work.processes} processes, chunks of {work.chunk:,}: {run.each:.3f} µs of processor time an event, {run.each / least.each:.2f} times a bare loop ({least.each:.3f}), "
+        f"{work.processes} processes, chunks of {work.chunk:,}: {run.each:.3f} µs of processor time an event, {run.each / least.each:.2f} times a bare flow ({least.each:.3f}), "
         f"{run.events / run.seconds:,.0f} events/s; {run.events:,} received, {run.delivered:,} delivered, {run.memory / 1e6:,.0f} MB"
     )
 

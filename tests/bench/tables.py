@@ -93,33 +93,21 @@ def speed(found: Found, source: str, connectors: int, processes: int) -> float:
 
 def shells(found: Found) -> list[list[str]]:
     """The shell alone; medians of what was run more than once."""
-    rows = [
-        [
-            "chunks of",
-            "bare loop, µs an event",
-            "one process",
-            "times the loop",
-            "two processes",
-            "times the loop",
-            "one process, events/s",
-            "two",
-        ]
-    ]
-    for chunk in dict.fromkeys(each["chunk"] for each in found["shell"]):
-        least, one, two = (carried(found, processes, chunk) for processes in (0, 1, 2))
-        rates = [median(each["events"] / each["seconds"] for each in _carried(found, processes, chunk)) for processes in (1, 2)]
-        costs = [f"{one:.2f}", f"{one / least:.1f}", f"{two:.2f}", f"{two / least:.1f}"]
-        rows.append([f"{chunk:,}", f"{least:.2f}", *costs, *(f"{rate:,.0f}" for rate in rates)])
+    rows = [["processes", "chunks of", "µs an event", "a bare flow", "times it", "events/s", "a bare flow"]]
+    for processes, chunk in _shells(found):
+        (cost, rate), (least, most) = (carried(found, processes, chunk, bare=bare) for bare in (False, True))
+        rows.append([f"{processes}", f"{chunk:,}", f"{cost:.2f}", f"{least:.2f}", f"{cost / least:.2f}", f"{rate:,.0f}", f"{most:,.0f}"])
     return rows
 
 
-def _carried(found: Found, processes: int, chunk: int) -> list[dict[str, Any]]:
-    return [each for each in found["shell"] if (each["processes"], each["chunk"]) == (processes, chunk)]
+def _shells(found: Found) -> list[tuple[int, int]]:
+    return list(dict.fromkeys((each["processes"], each["chunk"]) for each in found["shell"]))
 
 
-def carried(found: Found, processes: int, chunk: int) -> float:
-    """µs of processor time an event of the shell alone, with so many processes; 0 is the bare loop."""
-    return float(median(each["cpu"] / each["events"] * 1e6 for each in _carried(found, processes, chunk)))
+def carried(found: Found, processes: int, chunk: int, *, bare: bool = False) -> tuple[float, float]:
+    """µs of processor time an event of the shell alone or of the bare flow, and events/s."""
+    same = [each for each in found["shell"] if (each["processes"], each["chunk"], each["bare"]) == (processes, chunk, bare)]
+    return median(each["cpu"] / each["events"] * 1e6 for each in same), median(each["events"] / each["seconds"] for each in same)
 
 
 def grown(found: Found) -> list[list[str]]:
@@ -231,11 +219,14 @@ def goals(found: Found) -> list[list[str]]:
     at = next(each for each in found["latency"] if each["rate"] == RATE)
     ids = next(each for each in found["known"]["starts"] if each["ids"] == IDS)
     size = max(each["size"] for each in found["known"]["tables"] if each["ids"] >= IDS)
-    alone = [
-        (f"the shell alone, {name}, chunks of {chunk:,}, µs an event", "at most", SHELL[processes], carried(found, processes, chunk), ".2f")
-        for processes, name in ((1, "one process"), (2, "two processes"))
-        for chunk in dict.fromkeys(each["chunk"] for each in found["shell"])
-    ]
+    alone = []
+    for processes, chunk in _shells(found):
+        cost, _ = carried(found, processes, chunk)
+        count = "one process" if processes == 1 else f"{processes} processes"
+        alone += [
+            (f"the shell alone, {count}, chunks of {chunk:,}, µs an event", "at most", SHELL[processes], cost, ".2f"),
+            ("the same, as a share of the bare loop", "at most", SHELL[processes] / BARE, cost / bare, ".2f"),
+        ]
     rows: list[tuple[str, str, float, float | None, str]] = [
         ("Kafka to Segment, CPU-s per million after the start", "at most", KAFKA, kafka["after_start"], ".2f"),
         ("the same, times the bare loop", "at most", KAFKA / BARE, kafka["after_start"] / bare, ".2f"),
