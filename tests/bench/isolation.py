@@ -3,7 +3,7 @@
 In each trial one run carries a wave of events for the healthy connectors twice: before, while one more connector of the workspace has nothing to do, and
 during, while that one fails and has more to send than it may hold. It fails in the midst of a wave and of its own work, when it holds most, and its
 endpoint is a process of its own. The fault `nothing`, in which the other connector ends its work and idles again, shows what the comparison is worth on this
-machine, and what is kept with any other is held against what is kept then; `others` is how many of its cores had other work. Of all rounds the best before and
+machine, and what is kept with any other is also told as a share of what is kept then; `others` is how many of its cores had other work. Of all rounds the best before and
 the best during are compared, since other work only takes away.
 """
 
@@ -215,7 +215,7 @@ def verdict(trials: Mapping[str, Sequence[Trial]], *, keep: float, stall: float)
     """The limits that are broken, a sentence each."""
     broken = []
     for fault, each in trials.items():
-        if (ratio := kept(trials, fault)) < keep:
+        if (ratio := throughput(each)) < keep:
             broken.append(f"{fault}: the healthy connectors kept {ratio:.0%} of their throughput; at least {keep:.0%} is wanted")
         if (worst := max(one.stall for one in each)) >= stall:
             broken.append(f"{fault}: a healthy connector stalled for {worst:.1f} s; less than {stall:g} s is wanted")

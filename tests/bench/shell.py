@@ -316,6 +316,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.child is not None:
         child(given.home, given.child)
+    if given.chunk < 1 or given.processes < 1 or given.events < SLOTS * given.chunk:
+        parser.error(
+            f"each of {SLOTS} slots has to have a chunk: --events {SLOTS * max(1, given.chunk):,} at least, --chunk and --processes 1"
+        )
     work = Work(given.processes, given.chunk, given.events, given.dropped, given.waits, given.in_flight)
     least, run = (measure(each, under=given.under) for each in (replace(work, bare=True), work))
     tell(

@@ -4,7 +4,7 @@ from subprocess import run
 
 import pytest
 from tests.bench.flat import growth
-from tests.bench.isolation import Trial, verdict
+from tests.bench.isolation import Trial, kept, verdict
 from tests.bench.load import Carried, longest_gap
 from tests.system.rig import PATIENCE
 
@@ -30,11 +30,11 @@ def test_a_busy_machine_decides_nothing_about_throughput_but_one_stall_counts(tr
     assert [told] == [line.partition(";")[0] for line in broken] if told else [] == broken
 
 
-def test_what_is_kept_where_nothing_fails_is_the_measure():
-    """Both ways: a run that becomes faster, or slower, without a fault, does so with one."""
-    lines = verdict({"nothing": [slower(0.9)], "503": [slower(0.86)], "key": [slower(0.85)]}, keep=0.95, stall=2.0)
-    assert ["key: the healthy connectors kept 94% of their throughput"] == [line.partition(";")[0] for line in lines]
-    assert 1 == len(verdict({"nothing": [slower(1.1)], "503": [slower(1.0)]}, keep=0.95, stall=2.0))
+def test_what_is_kept_where_nothing_fails_is_told_and_excuses_nothing():
+    """A machine that became slower meanwhile is no reason to end well."""
+    trials = {"nothing": [slower(0.9)], "503": [slower(0.9)]}
+    assert 1.0 == kept(trials, "503")
+    assert 2 == len(verdict(trials, keep=0.95, stall=2.0))
 
 
 def test_a_stall_is_the_longest_time_between_two_deliveries():
